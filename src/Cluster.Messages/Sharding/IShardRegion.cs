@@ -1,0 +1,23 @@
+using Cluster.Messages.Frames;
+
+namespace Cluster.Messages.Sharding;
+
+/// <summary>
+/// The gateway's way to the shards, wherever they are: this node's own, and those of its peers.
+/// </summary>
+public interface IShardRegion
+{
+    /// <summary>Shards in the cluster, fixed for its life.</summary>
+    int ShardCount { get; }
+
+    /// <summary>
+    /// Says whether a request would be refused before any of it is read: a cheap look at published state, no promise.
+    /// </summary>
+    Refusal Admission { get; }
+
+    /// <summary>
+    /// Takes the frames of one request. Completes when each is in its shard's log, or was refused.
+    /// The region has taken a copy of what it keeps: the caller gives the batch back afterwards. Thread-safe.
+    /// </summary>
+    ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken);
+}

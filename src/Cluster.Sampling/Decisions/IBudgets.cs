@@ -1,0 +1,23 @@
+namespace Cluster.Sampling.Decisions;
+
+/// <summary>A token bucket that policies draw from.</summary>
+/// <param name="Policy">Full name of the policy (or sub-policy) that owns it.</param>
+/// <param name="PerSecond">Refill, units a second (spans or bytes).</param>
+/// <param name="Burst">Capacity, units; the bucket starts full.</param>
+public sealed record Budget(string Policy, double PerSecond, double Burst);
+
+/// <summary>
+/// The rate budgets of a policy set, by the index that the set gave them. On one node they are token buckets shared by its worker loops;
+/// in a cluster they are leases on cluster-wide ones. Thread-safe.
+/// </summary>
+public interface IBudgets
+{
+    /// <summary>Whether <paramref name="amount"/> units could be taken now, taking none.</summary>
+    /// <param name="budget">Index into <c>PolicySet.Budgets</c>.</param>
+    /// <param name="amount">Units, &gt;= 0.</param>
+    /// <param name="nowMilliseconds">Monotonic time.</param>
+    bool CanTake(int budget, long amount, long nowMilliseconds);
+
+    /// <summary>Takes <paramref name="amount"/> units, or none when there are not that many.</summary>
+    bool TryTake(int budget, long amount, long nowMilliseconds);
+}

@@ -1,0 +1,3 @@
+namespace Cluster.Testing;
+
+internal static class Placeholder;
