@@ -7,8 +7,8 @@ namespace Cluster.Messages.Sharding;
 /// </summary>
 public interface IShardRegion
 {
-    /// <summary>Shards in the cluster, fixed for its life.</summary>
-    int ShardCount { get; }
+    /// <summary>Who owns which shard, as far as this node knows; replaced as a whole. Frames carry the terms found here.</summary>
+    ShardAllocation Allocation { get; }
 
     /// <summary>
     /// Says whether a request would be refused before any of it is read: a cheap look at published state, no promise.

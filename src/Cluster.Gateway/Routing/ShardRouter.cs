@@ -1,0 +1,85 @@
+using System.Collections.Concurrent;
+using Cluster.Gateway.Receivers;
+using Cluster.Gateway.Splitting;
+using Cluster.Messages.Frames;
+using Cluster.Messages.Identity;
+using Cluster.Messages.Protobuf;
+using Cluster.Messages.Sharding;
+
+namespace Cluster.Gateway.Routing;
+
+/// <summary>
+/// Behind every door: splits a request by trace, writes one frame a shard, and waits until the region has each of them safe. Thread-safe;
+/// allocates nothing a request once its buffers have grown.
+/// </summary>
+public sealed class ShardRouter : ITraceConsumer
+{
+    private readonly IShardRegion _region;
+    private readonly TraceIdHasher _hasher;
+    private readonly ulong _sender;
+    private readonly ConcurrentBag<Buffers> _buffers = [];
+    private ulong _nextSequence;
+
+    /// <summary>A router to <paramref name="region"/>.</summary>
+    /// <param name="region">Where the frames go.</param>
+    /// <param name="incarnation">This run of this node; with the sequence it names a frame.</param>
+    /// <param name="hasher">Keys the tables that clients could otherwise flood.</param>
+    public ShardRouter(IShardRegion region, ulong incarnation, TraceIdHasher hasher)
+    {
+        _region = region;
+        _sender = incarnation;
+        _hasher = hasher;
+    }
+
+    /// <inheritdoc/>
+    public Refusal Admission => _region.Admission;
+
+    /// <inheritdoc/>
+    public ValueTask<IntakeOutcome> ConsumeAsync(ReadOnlyMemory<byte> request, CancellationToken cancellationToken)
+    {
+        Refusal admission = _region.Admission;
+        if (admission != Refusal.None)
+        {
+            return new(IntakeOutcome.Refused(admission));
+        }
+
+        if (!_buffers.TryTake(out Buffers? buffers))
+        {
+            buffers = new Buffers(_hasher, _sender);
+        }
+
+        WireError error = TraceSplitter.Split(request.Span, buffers.Split, out int offset);
+        if (error != WireError.None || buffers.Split.SpanCount == 0)
+        {
+            int rejected = buffers.Split.RejectedSpans;
+            _buffers.Add(buffers);
+            return new(error != WireError.None ? IntakeOutcome.Malformed(error, offset) : IntakeOutcome.Taken(0, rejected));
+        }
+
+        ShardAllocation allocation = _region.Allocation;
+        ulong sequence = Interlocked.Add(ref _nextSequence, (ulong)allocation.ShardCount) - (ulong)allocation.ShardCount;
+        buffers.Frames.Write(request.Span, buffers.Split, allocation, ref sequence, buffers.Batch);
+        return DeliverAsync(buffers, cancellationToken);
+    }
+
+    private async ValueTask<IntakeOutcome> DeliverAsync(Buffers buffers, CancellationToken cancellationToken)
+    {
+        int accepted = buffers.Split.SpanCount;
+        int rejected = buffers.Split.RejectedSpans;
+
+        // A delivery that is given up is still read by the shards: its buffers are then left to the garbage collector.
+        Refusal refusal = await _region.DeliverAsync(buffers.Batch, cancellationToken);
+        _buffers.Add(buffers);
+        return refusal == Refusal.None ? IntakeOutcome.Taken(accepted, rejected) : IntakeOutcome.Refused(refusal);
+    }
+
+    /// <summary>What one request needs on its way, one after the other.</summary>
+    private sealed class Buffers(TraceIdHasher hasher, ulong sender)
+    {
+        public SplitRequest Split { get; } = new(hasher);
+
+        public FrameWriter Frames { get; } = new(sender);
+
+        public FrameBatch Batch { get; } = new();
+    }
+}

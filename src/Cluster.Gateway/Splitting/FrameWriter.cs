@@ -1,0 +1,169 @@
+using System.Runtime.InteropServices;
+using Cluster.Messages.Frames;
+using Cluster.Messages.Sharding;
+
+namespace Cluster.Gateway.Splitting;
+
+/// <summary>
+/// Writes what a splitter found as frames, one a shard (<see cref="FrameFormat"/>): the only time a span's bytes are copied before they
+/// are in its shard's log. Reused from request to request; not thread-safe.
+/// </summary>
+/// <param name="sender">This node's incarnation.</param>
+internal sealed class FrameWriter(ulong sender)
+{
+    private int[] _firstGroupOfShard = [];
+    private int[] _nextGroup = [];
+    private int[] _contextSlot = [];
+    private int[] _contextStamp = [];
+    private int[] _frameContexts = [];
+    private int _stamp;
+
+    /// <summary>Writes the frames of <paramref name="request"/> into <paramref name="batch"/>, with the terms of <paramref name="allocation"/>.</summary>
+    /// <param name="body">The request that was split.</param>
+    /// <param name="request">What was found in it.</param>
+    /// <param name="allocation">Gives shards their terms.</param>
+    /// <param name="nextSequence">Taken by one for each frame.</param>
+    /// <param name="batch">Receives the frames; what it held before is gone.</param>
+    public void Write(ReadOnlySpan<byte> body, SplitRequest request, ShardAllocation allocation, ref ulong nextSequence, FrameBatch batch)
+    {
+        ChainGroupsByShard(request, allocation.ShardCount);
+
+        // First how large the frames are, shard by shard, then the frames.
+        int total = 0;
+        for (int shard = 0; shard < allocation.ShardCount; shard++)
+        {
+            if (_firstGroupOfShard[shard] >= 0)
+            {
+                total += Measure(request, shard).Length;
+            }
+        }
+
+        Span<byte> bytes = batch.Reset(total);
+        int offset = 0;
+        for (int shard = 0; shard < allocation.ShardCount; shard++)
+        {
+            if (_firstGroupOfShard[shard] < 0)
+            {
+                continue;
+            }
+
+            FrameHeader header = Measure(request, shard);
+            header.Term = allocation[shard].Term;
+            header.Sender = sender;
+            header.Sequence = nextSequence++;
+            WriteFrame(body, request, header, bytes.Slice(offset, header.Length));
+            batch.Add(shard, offset, header.Length, header.SpanCount);
+            offset += header.Length;
+        }
+    }
+
+    private void ChainGroupsByShard(SplitRequest request, int shardCount)
+    {
+        if (_firstGroupOfShard.Length != shardCount)
+        {
+            _firstGroupOfShard = new int[shardCount];
+        }
+
+        Array.Fill(_firstGroupOfShard, -1);
+        if (_nextGroup.Length < request.GroupCount)
+        {
+            _nextGroup = new int[request.Groups.Length];
+        }
+
+        if (_contextSlot.Length < request.ContextCount)
+        {
+            _contextSlot = new int[request.Contexts.Length];
+            _contextStamp = new int[request.Contexts.Length];
+            _frameContexts = new int[request.Contexts.Length];
+        }
+
+        // Backwards, so that each chain runs in order of arrival.
+        for (int group = request.GroupCount - 1; group >= 0; group--)
+        {
+            int shard = request.Groups[group].TraceId.Shard(shardCount);
+            _nextGroup[group] = _firstGroupOfShard[shard];
+            _firstGroupOfShard[shard] = group;
+        }
+    }
+
+    /// <summary>Sizes and counts of a shard's frame; numbers its contexts in <see cref="_contextSlot"/>.</summary>
+    private FrameHeader Measure(SplitRequest request, int shard)
+    {
+        int stamp = unchecked(++_stamp);
+        int slices = 0;
+        int contexts = 0;
+        int spans = 0;
+        int payload = 0;
+        for (int group = _firstGroupOfShard[shard]; group >= 0; group = _nextGroup[group])
+        {
+            ref SpanGroup g = ref request.Groups[group];
+            slices++;
+            spans += g.SpanCount;
+            payload += g.Length;
+            if (_contextStamp[g.Context] != stamp)
+            {
+                _contextStamp[g.Context] = stamp;
+                _contextSlot[g.Context] = contexts;
+                _frameContexts[contexts++] = g.Context;
+                ref ContextRange context = ref request.Contexts[g.Context];
+                payload += context.ResourceLength + context.ScopeLength;
+            }
+        }
+
+        return new FrameHeader
+        {
+            Version = FrameFormat.Version,
+            Shard = (ushort)shard,
+            Length = FrameHeader.Size + slices * FrameSlice.Size + contexts * FrameContext.Size + payload,
+            SliceCount = slices,
+            ContextCount = contexts,
+            SpanCount = spans,
+        };
+    }
+
+    private void WriteFrame(ReadOnlySpan<byte> body, SplitRequest request, FrameHeader header, Span<byte> frame)
+    {
+        MemoryMarshal.Write(frame, header);
+        Span<FrameSlice> slices = MemoryMarshal.Cast<byte, FrameSlice>(frame.Slice(FrameHeader.Size, header.SliceCount * FrameSlice.Size));
+        int position = FrameHeader.Size + header.SliceCount * FrameSlice.Size;
+        Span<FrameContext> contexts = MemoryMarshal.Cast<byte, FrameContext>(frame.Slice(position, header.ContextCount * FrameContext.Size));
+        position += header.ContextCount * FrameContext.Size;
+
+        for (int i = 0; i < contexts.Length; i++)
+        {
+            ref ContextRange context = ref request.Contexts[_frameContexts[i]];
+            contexts[i] = new FrameContext
+            {
+                Offset = position,
+                ResourceLength = context.ResourceLength,
+                ScopeLength = context.ScopeLength,
+                Hash = context.Hash,
+            };
+            request.ContextBytes.Slice(context.ResourceOffset, context.ResourceLength).CopyTo(frame[position..]);
+            position += context.ResourceLength;
+            request.ContextBytes.Slice(context.ScopeOffset, context.ScopeLength).CopyTo(frame[position..]);
+            position += context.ScopeLength;
+        }
+
+        int slice = 0;
+        for (int group = _firstGroupOfShard[header.Shard]; group >= 0; group = _nextGroup[group])
+        {
+            ref SpanGroup g = ref request.Groups[group];
+            slices[slice++] = new FrameSlice
+            {
+                TraceIdHigh = g.TraceId.High,
+                TraceIdLow = g.TraceId.Low,
+                Context = _contextSlot[g.Context],
+                Offset = position,
+                Length = g.Length,
+                SpanCount = g.SpanCount,
+            };
+            for (int span = g.First; span >= 0; span = request.Spans[span].Next)
+            {
+                ref SpanRange range = ref request.Spans[span];
+                body.Slice(range.Offset, range.Length).CopyTo(frame[position..]);
+                position += range.Length;
+            }
+        }
+    }
+}

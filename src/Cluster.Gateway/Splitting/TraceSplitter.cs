@@ -1,0 +1,638 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using Cluster.Messages.Frames;
+using Cluster.Messages.Identity;
+using Cluster.Messages.Otlp;
+using Cluster.Messages.Protobuf;
+
+namespace Cluster.Gateway.Splitting;
+
+/// <summary>
+/// Walks an <c>ExportTraceServiceRequest</c> once and finds, as byte ranges, which spans belong to which trace and under which resource and
+/// scope they stand. No span object is ever built. The walk goes to the bottom of every span (attributes, events, links), because a
+/// span that a back end could not read would take the whole request it is exported in along with it:
+/// malformed bytes refuse the request with the offset; an ID of a wrong length or of zeros rejects that span alone.
+/// UTF-8 is not checked. Holds no state of its own; thread-safe with one <see cref="SplitRequest"/> a thread.
+/// </summary>
+internal static class TraceSplitter
+{
+    /// <summary>Attribute values nested deeper than this are refused (<see cref="WireError.TooDeep"/>).</summary>
+    public const int MaxValueDepth = 32;
+
+    /// <summary>Splits <paramref name="body"/> into <paramref name="request"/>, which is cleared first.</summary>
+    /// <param name="body">The whole message.</param>
+    /// <param name="request">Receives what was found.</param>
+    /// <param name="offset">Where the message is wrong.</param>
+    /// <returns><see cref="WireError.None"/>, or why the message as a whole is malformed.</returns>
+    public static WireError Split(ReadOnlySpan<byte> body, SplitRequest request, out int offset)
+    {
+        request.Clear();
+        Walk walk = new(body);
+        bool ok = true;
+        while (ok && walk.Position < body.Length)
+        {
+            ok = walk.Tag(body.Length, out uint tag)
+                && (tag == Tags.ResourceSpans
+                    ? walk.Length(body.Length, out int end) && ResourceSpans(ref walk, end, request)
+                    : walk.SkipUnknown(tag, OtlpFields.ExportTraceServiceRequest.ResourceSpans, body.Length));
+        }
+
+        offset = walk.Position;
+        return walk.Error;
+    }
+
+    private static bool ResourceSpans(ref Walk walk, int end, SplitRequest request)
+    {
+        int firstContext = request.ContextCount;
+        int resourceOffset = request.ContextLength;
+        int start = walk.Position;
+
+        // The fields around the scopes first: a context is complete only with the ones that come after them.
+        bool hasScopes = false;
+        while (walk.Position < end)
+        {
+            int field = walk.Position;
+            if (!walk.Tag(end, out uint tag))
+            {
+                return false;
+            }
+
+            bool ok;
+            switch (tag)
+            {
+                case Tags.ScopeSpans:
+                    hasScopes = true;
+                    ok = walk.Length(end, out int next);
+                    walk.Position = next;
+                    break;
+                case Tags.Resource:
+                    ok = walk.Length(end, out int resourceEnd) && Attributes(ref walk, resourceEnd, OtlpFields.Resource.Attributes, 3);
+                    break;
+                case Tags.SchemaUrl:
+                    ok = walk.SkipBytes(end);
+                    break;
+                default:
+                    ok = walk.SkipUnknown(tag, 3, end);
+                    break;
+            }
+
+            if (!ok)
+            {
+                return false;
+            }
+
+            if (tag != Tags.ScopeSpans)
+            {
+                request.AddContextBytes(walk.Bytes[field..walk.Position]);
+            }
+        }
+
+        if (!hasScopes)
+        {
+            return true;
+        }
+
+        int resourceLength = request.ContextLength - resourceOffset;
+        walk.Position = start;
+        while (walk.Position < end)
+        {
+            walk.Tag(end, out uint tag);
+            if (tag != Tags.ScopeSpans)
+            {
+                walk.Skip(tag, end);
+                continue;
+            }
+
+            if (!walk.Length(end, out int scopeEnd) || !ScopeSpans(ref walk, scopeEnd, request))
+            {
+                return false;
+            }
+        }
+
+        for (int i = firstContext; i < request.ContextCount; i++)
+        {
+            ref ContextRange context = ref request.Contexts[i];
+            context.ResourceOffset = resourceOffset;
+            context.ResourceLength = resourceLength;
+            context.Hash = ContextHash(
+                request.ContextBytes.Slice(resourceOffset, resourceLength), request.ContextBytes.Slice(context.ScopeOffset, context.ScopeLength));
+        }
+
+        return true;
+    }
+
+    private static bool ScopeSpans(ref Walk walk, int end, SplitRequest request)
+    {
+        int context = request.AddContext();
+        int scopeOffset = request.ContextLength;
+        while (walk.Position < end)
+        {
+            int field = walk.Position;
+            if (!walk.Tag(end, out uint tag))
+            {
+                return false;
+            }
+
+            if (tag == FrameFormat.SpanTag)
+            {
+                if (!walk.Length(end, out int spanEnd) || !Span(ref walk, spanEnd, out TraceId traceId, out bool isValid))
+                {
+                    return false;
+                }
+
+                if (isValid)
+                {
+                    request.AddSpan(traceId, context, field, spanEnd - field);
+                }
+                else
+                {
+                    request.RejectedSpans++;
+                }
+
+                continue;
+            }
+
+            bool ok = tag switch
+            {
+                Tags.Scope => walk.Length(end, out int scopeEnd) && Scope(ref walk, scopeEnd),
+                Tags.SchemaUrl => walk.SkipBytes(end),
+                _ => walk.SkipUnknown(tag, 3, end),
+            };
+            if (!ok)
+            {
+                return false;
+            }
+
+            request.AddContextBytes(walk.Bytes[field..walk.Position]);
+        }
+
+        request.Contexts[context].ScopeOffset = scopeOffset;
+        request.Contexts[context].ScopeLength = request.ContextLength - scopeOffset;
+        return true;
+    }
+
+    private static bool Scope(ref Walk walk, int end)
+    {
+        while (walk.Position < end)
+        {
+            if (!walk.Tag(end, out uint tag))
+            {
+                return false;
+            }
+
+            bool ok = tag switch
+            {
+                (1 << 3) | 2 or (2 << 3) | 2 => walk.SkipBytes(end),
+                (3 << 3) | 2 => walk.Length(end, out int limit) && KeyValue(ref walk, limit, 0),
+                (4 << 3) | 0 => walk.Varint(end, out _),
+                _ => walk.SkipUnknown(tag, 4, end),
+            };
+            if (!ok)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool Span(ref Walk walk, int end, out TraceId traceId, out bool isValid)
+    {
+        traceId = default;
+        bool hasSpanId = false;
+        bool goodIds = true;
+        isValid = false;
+        while (walk.Position < end)
+        {
+            if (!walk.Tag(end, out uint tag))
+            {
+                return false;
+            }
+
+            bool ok;
+            switch (tag)
+            {
+                case (OtlpFields.Span.TraceId << 3) | 2:
+                    ok = walk.Length(end, out int next);
+                    traceId = ok && next - walk.Position == TraceId.Size ? TraceId.Read(walk.Bytes[walk.Position..]) : default;
+                    walk.Position = ok ? next : walk.Position;
+                    break;
+                case (OtlpFields.Span.SpanId << 3) | 2:
+                    ok = walk.Length(end, out next);
+                    hasSpanId = ok && next - walk.Position == SpanId.Size && SpanId.Read(walk.Bytes[walk.Position..]).IsValid;
+                    walk.Position = ok ? next : walk.Position;
+                    break;
+                case (OtlpFields.Span.ParentSpanId << 3) | 2:
+                    ok = walk.Length(end, out next);
+                    goodIds &= ok && (next - walk.Position) is 0 or SpanId.Size;
+                    walk.Position = ok ? next : walk.Position;
+                    break;
+                case (OtlpFields.Span.Attributes << 3) | 2:
+                    ok = walk.Length(end, out next) && KeyValue(ref walk, next, 0);
+                    break;
+                case (OtlpFields.Span.TraceState << 3) | 2 or (OtlpFields.Span.Name << 3) | 2:
+                    ok = walk.SkipBytes(end);
+                    break;
+                case (OtlpFields.Span.StartTimeUnixNano << 3) | 1 or (OtlpFields.Span.EndTimeUnixNano << 3) | 1:
+                    ok = walk.Fixed(sizeof(ulong), end);
+                    break;
+                case OtlpFields.Span.Kind << 3
+                    or OtlpFields.Span.DroppedAttributesCount << 3
+                    or OtlpFields.Span.DroppedEventsCount << 3
+                    or OtlpFields.Span.DroppedLinksCount << 3:
+                    ok = walk.Varint(end, out _);
+                    break;
+                case (OtlpFields.Span.Events << 3) | 2:
+                    ok = walk.Length(end, out next) && Event(ref walk, next);
+                    break;
+                case (OtlpFields.Span.Links << 3) | 2:
+                    ok = walk.Length(end, out next) && Link(ref walk, next, ref goodIds);
+                    break;
+                case (OtlpFields.Span.Status << 3) | 2:
+                    ok = walk.Length(end, out next) && Status(ref walk, next);
+                    break;
+                case (OtlpFields.Span.Flags << 3) | 5:
+                    ok = walk.Fixed(sizeof(uint), end);
+                    break;
+                default:
+                    ok = walk.SkipUnknown(tag, OtlpFields.Span.Flags, end);
+                    break;
+            }
+
+            if (!ok)
+            {
+                return false;
+            }
+        }
+
+        isValid = goodIds && hasSpanId && traceId.IsValid;
+        return true;
+    }
+
+    private static bool Event(ref Walk walk, int end)
+    {
+        while (walk.Position < end)
+        {
+            if (!walk.Tag(end, out uint tag))
+            {
+                return false;
+            }
+
+            bool ok = tag switch
+            {
+                (OtlpFields.Event.TimeUnixNano << 3) | 1 => walk.Fixed(sizeof(ulong), end),
+                (OtlpFields.Event.Name << 3) | 2 => walk.SkipBytes(end),
+                (OtlpFields.Event.Attributes << 3) | 2 => walk.Length(end, out int next) && KeyValue(ref walk, next, 0),
+                OtlpFields.Event.DroppedAttributesCount << 3 => walk.Varint(end, out _),
+                _ => walk.SkipUnknown(tag, OtlpFields.Event.DroppedAttributesCount, end),
+            };
+            if (!ok)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool Link(ref Walk walk, int end, ref bool goodIds)
+    {
+        while (walk.Position < end)
+        {
+            if (!walk.Tag(end, out uint tag))
+            {
+                return false;
+            }
+
+            bool ok;
+            switch (tag)
+            {
+                case (OtlpFields.Link.TraceId << 3) | 2:
+                    ok = walk.Length(end, out int next);
+                    goodIds &= ok && (next - walk.Position) is 0 or TraceId.Size;
+                    walk.Position = ok ? next : walk.Position;
+                    break;
+                case (OtlpFields.Link.SpanId << 3) | 2:
+                    ok = walk.Length(end, out next);
+                    goodIds &= ok && (next - walk.Position) is 0 or SpanId.Size;
+                    walk.Position = ok ? next : walk.Position;
+                    break;
+                case (OtlpFields.Link.TraceState << 3) | 2:
+                    ok = walk.SkipBytes(end);
+                    break;
+                case (OtlpFields.Link.Attributes << 3) | 2:
+                    ok = walk.Length(end, out next) && KeyValue(ref walk, next, 0);
+                    break;
+                case OtlpFields.Link.DroppedAttributesCount << 3:
+                    ok = walk.Varint(end, out _);
+                    break;
+                case (OtlpFields.Link.Flags << 3) | 5:
+                    ok = walk.Fixed(sizeof(uint), end);
+                    break;
+                default:
+                    ok = walk.SkipUnknown(tag, OtlpFields.Link.Flags, end);
+                    break;
+            }
+
+            if (!ok)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool Status(ref Walk walk, int end)
+    {
+        while (walk.Position < end)
+        {
+            if (!walk.Tag(end, out uint tag))
+            {
+                return false;
+            }
+
+            bool ok = tag switch
+            {
+                (OtlpFields.Status.Message << 3) | 2 => walk.SkipBytes(end),
+                OtlpFields.Status.Code << 3 => walk.Varint(end, out _),
+                _ => walk.SkipUnknown(tag, OtlpFields.Status.Code, end),
+            };
+            if (!ok)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>A message whose only nested field is a list of attributes.</summary>
+    private static bool Attributes(ref Walk walk, int end, int attributesField, int highestField)
+    {
+        uint attributesTag = ((uint)attributesField << 3) | 2;
+        while (walk.Position < end)
+        {
+            if (!walk.Tag(end, out uint tag))
+            {
+                return false;
+            }
+
+            bool ok = tag == attributesTag
+                ? walk.Length(end, out int next) && KeyValue(ref walk, next, 0)
+                : tag == OtlpFields.Resource.DroppedAttributesCount << 3 ? walk.Varint(end, out _)
+                : tag == ((OtlpFields.Resource.EntityRefs << 3) | 2) ? walk.SkipBytes(end)
+                : walk.SkipUnknown(tag, highestField, end);
+            if (!ok)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool KeyValue(ref Walk walk, int end, int depth)
+    {
+        while (walk.Position < end)
+        {
+            if (!walk.Tag(end, out uint tag))
+            {
+                return false;
+            }
+
+            bool ok = tag switch
+            {
+                (OtlpFields.KeyValue.Key << 3) | 2 => walk.SkipBytes(end),
+                (OtlpFields.KeyValue.Value << 3) | 2 => walk.Length(end, out int next) && Value(ref walk, next, depth),
+                _ => walk.SkipUnknown(tag, OtlpFields.KeyValue.Value, end),
+            };
+            if (!ok)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool Value(ref Walk walk, int end, int depth)
+    {
+        if (depth == MaxValueDepth)
+        {
+            return walk.Fail(WireError.TooDeep, walk.Position);
+        }
+
+        while (walk.Position < end)
+        {
+            if (!walk.Tag(end, out uint tag))
+            {
+                return false;
+            }
+
+            bool ok = tag switch
+            {
+                (OtlpFields.AnyValue.StringValue << 3) | 2 or (OtlpFields.AnyValue.BytesValue << 3) | 2 => walk.SkipBytes(end),
+                OtlpFields.AnyValue.IntValue << 3 or OtlpFields.AnyValue.BoolValue << 3 => walk.Varint(end, out _),
+                (OtlpFields.AnyValue.DoubleValue << 3) | 1 => walk.Fixed(sizeof(ulong), end),
+                (OtlpFields.AnyValue.ArrayValue << 3) | 2 => walk.Length(end, out int next) && List(ref walk, next, depth, false),
+                (OtlpFields.AnyValue.KeyValueListValue << 3) | 2 => walk.Length(end, out int next) && List(ref walk, next, depth, true),
+                _ => walk.SkipUnknown(tag, OtlpFields.AnyValue.BytesValue, end),
+            };
+            if (!ok)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool List(ref Walk walk, int end, int depth, bool ofKeyValues)
+    {
+        while (walk.Position < end)
+        {
+            if (!walk.Tag(end, out uint tag))
+            {
+                return false;
+            }
+
+            bool ok = tag == ((OtlpFields.AnyValue.Values << 3) | 2)
+                ? walk.Length(end, out int next) && (ofKeyValues ? KeyValue(ref walk, next, depth + 1) : Value(ref walk, next, depth + 1))
+                : walk.SkipUnknown(tag, OtlpFields.AnyValue.Values, end);
+            if (!ok)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static uint ContextHash(ReadOnlySpan<byte> resource, ReadOnlySpan<byte> scope)
+    {
+        ulong hash = (ulong)resource.Length << 32 | (uint)scope.Length;
+        hash = Mix(hash, resource);
+        hash = Mix(hash, scope);
+        return (uint)(hash ^ hash >> 32);
+
+        static ulong Mix(ulong hash, ReadOnlySpan<byte> bytes)
+        {
+            while (bytes.Length >= sizeof(ulong))
+            {
+                hash = (BitOperations.RotateLeft(hash, 23) ^ BinaryPrimitives.ReadUInt64LittleEndian(bytes)) * 0x9E3779B97F4A7C15UL;
+                bytes = bytes[sizeof(ulong)..];
+            }
+
+            foreach (byte b in bytes)
+            {
+                hash = (BitOperations.RotateLeft(hash, 23) ^ b) * 0x9E3779B97F4A7C15UL;
+            }
+
+            return hash;
+        }
+    }
+
+    private static class Tags
+    {
+        public const uint ResourceSpans = (OtlpFields.ExportTraceServiceRequest.ResourceSpans << 3) | 2;
+        public const uint Resource = (OtlpFields.ResourceSpans.Resource << 3) | 2;
+        public const uint ScopeSpans = (OtlpFields.ResourceSpans.ScopeSpans << 3) | 2;
+        public const uint Scope = (OtlpFields.ScopeSpans.Scope << 3) | 2;
+        public const uint SchemaUrl = (OtlpFields.ScopeSpans.SchemaUrl << 3) | 2;
+    }
+
+    /// <summary>
+    /// A position in the whole request, so that every error carries its offset. Unlike <see cref="WireReader"/>, which reads one message, it
+    /// goes in and out of nested ones by a limit and never slices.
+    /// </summary>
+    private ref struct Walk(ReadOnlySpan<byte> bytes)
+    {
+        public readonly ReadOnlySpan<byte> Bytes = bytes;
+        public int Position;
+        public WireError Error;
+
+        public bool Fail(WireError error, int position)
+        {
+            Error = error;
+            Position = position;
+            return false;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool Tag(int end, out uint tag)
+        {
+            byte first = Bytes[Position];
+            if (first is < 0x80 and >= 8 && (first & 7) <= 5)
+            {
+                tag = first;
+                Position++;
+                return true;
+            }
+
+            return TagSlow(end, out tag);
+        }
+
+        private bool TagSlow(int end, out uint tag)
+        {
+            int start = Position;
+            tag = 0;
+            if (!Varint(end, out ulong value))
+            {
+                return false;
+            }
+
+            if (value > uint.MaxValue || value >> 3 == 0)
+            {
+                return Fail(WireError.BadFieldNumber, start);
+            }
+
+            tag = (uint)value;
+            return (value & 7) <= 5 || Fail(WireError.BadWireType, start);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool Varint(int end, out ulong value)
+        {
+            int position = Position;
+            if (position < end && Bytes[position] is < 0x80 and var first)
+            {
+                value = first;
+                Position = position + 1;
+                return true;
+            }
+
+            return VarintSlow(end, out value);
+        }
+
+        private bool VarintSlow(int end, out ulong value)
+        {
+            WireReader reader = new(Bytes[Position..end]);
+            if (reader.TryReadVarint(out value))
+            {
+                Position += reader.Position;
+                return true;
+            }
+
+            return Fail(reader.Error, Position);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool Length(int end, out int limit)
+        {
+            int start = Position;
+            if (Varint(end, out ulong length) && length <= (ulong)(end - Position))
+            {
+                limit = Position + (int)length;
+                return true;
+            }
+
+            limit = start;
+            return Fail(Error == WireError.None ? WireError.Truncated : Error, start);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool SkipBytes(int end)
+        {
+            bool ok = Length(end, out int limit);
+            Position = limit;
+            return ok;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool Fixed(int size, int end)
+        {
+            if (end - Position < size)
+            {
+                return Fail(WireError.Truncated, Position);
+            }
+
+            Position += size;
+            return true;
+        }
+
+        /// <summary>Skips a field that is not in the schema; one whose number is, has the wrong wire type.</summary>
+        public bool SkipUnknown(uint tag, int highestKnownField, int end)
+        {
+            if (tag >> 3 <= (uint)highestKnownField)
+            {
+                return Fail(WireError.BadWireType, Position);
+            }
+
+            return Skip(tag, end);
+        }
+
+        public bool Skip(uint tag, int end)
+        {
+            WireReader reader = new(Bytes[Position..end]);
+            if (reader.TrySkip(tag))
+            {
+                Position += reader.Position;
+                return true;
+            }
+
+            return Fail(reader.Error, Position + reader.Position);
+        }
+    }
+}

@@ -1,0 +1,508 @@
+using System.Diagnostics;
+using Cluster.Messages.Frames;
+using Cluster.Messages.Identity;
+using Cluster.Messages.Protobuf;
+using Cluster.Messages.Sharding;
+using Cluster.Sampling.Decisions;
+using Cluster.Sharding.Log;
+using Cluster.Sharding.Region;
+using Cluster.Sharding.Traces;
+
+namespace Cluster.Sharding.Shards;
+
+/// <summary>
+/// One shard: its log, its trace actors, its memory of decisions. A synchronous state machine: messages come in as method calls with
+/// the time; what follows is written to the log, to the decision cache and, for kept traces, to the writer.
+/// <code>
+///                 first span                deadline, limit or shutdown
+///   (unknown) ----------------> pending ---------------------------------> decided (remembered)
+///       ^                        |   ^                                        |        |
+///       |                        +---+ further spans                          |        +--> late spans follow the decision
+///       +------------------------------------ forgotten (least recently used) +
+/// </code>
+/// Invariants: a trace is pending or remembered, never both. A span is in the log before <see cref="Deliver"/> returns, and stays there
+/// until its trace is decided and, if kept, written. A trace is decided once while it is remembered. Every pending
+/// trace is on the wheel. A deadline only moves later when new spans reopen a closed tree, and never beyond <c>decision_wait</c>.
+/// Used by one thread at a time, its worker loop's.
+/// </summary>
+internal sealed class ShardCore : IDisposable
+{
+    private readonly ShardServices _services;
+    private readonly ShardRegionOptions _options;
+    private readonly PolicyProgram _program;
+    private readonly ContextTable _contexts;
+    private readonly WorkerStatistics _statistics;
+    private readonly TraceIdHasher _hasher;
+    private readonly TraceTable _traces;
+    private readonly TimingWheel _wheel;
+    private readonly ShardLog _log;
+    private readonly DecisionCache _decisions;
+    private readonly TreeTracker? _trees;
+    private readonly Vote[] _votes;
+    private readonly ulong[] _matched;
+    private readonly long _decisionWait;
+    private readonly long _rootWait;
+    private readonly long _settle;
+    private int[] _frameContexts = new int[16];
+
+    /// <summary>An empty shard.</summary>
+    /// <param name="id">Its number.</param>
+    /// <param name="term">Term of this ownership.</param>
+    /// <param name="services">What it shares with the other shards of its worker loop.</param>
+    /// <param name="now">Monotonic milliseconds.</param>
+    public ShardCore(int id, uint term, ShardServices services, long now)
+    {
+        Id = id;
+        Term = term;
+        _services = services;
+        _options = services.Options;
+        _program = services.Program;
+        _contexts = services.Contexts;
+        _statistics = services.Statistics;
+        _hasher = services.Hasher;
+        int words = _program.Set.ConditionWords;
+        int policies = _program.Set.Policies.Count;
+        _traces = new TraceTable(_hasher, words);
+        _wheel = new TimingWheel(_traces);
+        _wheel.Start(now);
+        _log = new ShardLog(services.Slabs);
+        _decisions = new DecisionCache(
+            _hasher,
+            (_options.SampledCacheSize + _options.ShardCount - 1) / _options.ShardCount,
+            (_options.NonSampledCacheSize + _options.ShardCount - 1) / _options.ShardCount,
+            policies,
+            words);
+        _trees = _options.Settle > TimeSpan.Zero ? new TreeTracker(services.SpanIds, _hasher) : null;
+        _votes = new Vote[policies];
+        _matched = new ulong[words];
+        _decisionWait = Milliseconds(_options.DecisionWait);
+        _rootWait = Milliseconds(_options.DecisionWaitAfterRootReceived);
+        _settle = Milliseconds(_options.Settle);
+    }
+
+    /// <summary>The shard's number.</summary>
+    public int Id { get; }
+
+    /// <summary>Term of this ownership; messages with a lower one are refused.</summary>
+    public uint Term { get; }
+
+    /// <summary>Pending traces.</summary>
+    public int PendingTraces => _traces.Count;
+
+    /// <summary>Spans of pending traces.</summary>
+    public long PendingSpans { get; private set; }
+
+    /// <summary>Bytes of pending traces, as received.</summary>
+    public long PendingBytes { get; private set; }
+
+    /// <summary>Decisions since the shard was opened, by <see cref="Decision"/>.</summary>
+    public long[] Decisions { get; } = new long[3];
+
+    /// <summary>Frames refused since the shard was opened.</summary>
+    public long RefusedFrames { get; private set; }
+
+    /// <summary>Decisions remembered.</summary>
+    public DecisionCache Remembered => _decisions;
+
+    /// <summary>Pending traces, for inspection.</summary>
+    public TraceTable Traces => _traces;
+
+    /// <summary>The log, for inspection.</summary>
+    public ShardLog Log => _log;
+
+    /// <summary>When the oldest pending trace began; null when there is none.</summary>
+    public long? OldestArrival => _traces.Oldest == 0 ? null : _traces[_traces.Oldest].FirstArrival;
+
+    /// <summary>Takes a frame: puts what is new of it into the log and tells the trace actors.</summary>
+    /// <param name="frame">A frame of this shard.</param>
+    /// <param name="now">Monotonic milliseconds.</param>
+    /// <returns><see cref="Refusal.None"/> once it is safe.</returns>
+    public Refusal Deliver(FrameReader frame, long now)
+    {
+        if (frame.Header.Term < Term)
+        {
+            RefusedFrames++;
+            return Refusal.NotOwner;
+        }
+
+        ReadOnlySpan<FrameContext> contexts = frame.Contexts;
+        if (_frameContexts.Length < contexts.Length)
+        {
+            _frameContexts = new int[contexts.Length];
+        }
+
+        Span<int> acquired = _frameContexts.AsSpan(0, contexts.Length);
+        acquired.Fill(-1);
+        int entry = -1;
+        foreach (ref readonly FrameSlice slice in frame.Slices)
+        {
+            ReadOnlySpan<byte> spans = frame.Spans(slice);
+            int trace = _traces.Find(slice.TraceId);
+            if (trace == 0)
+            {
+                int decision = _decisions.Find(slice.TraceId);
+                if (decision != 0)
+                {
+                    FollowDecision(frame, slice, decision);
+                    continue;
+                }
+
+                trace = Begin(slice.TraceId, now);
+            }
+
+            int context = acquired[slice.Context];
+            if (context < 0)
+            {
+                ref readonly FrameContext c = ref contexts[slice.Context];
+                context = acquired[slice.Context] = _contexts.Acquire(frame.Context(c), c.ResourceLength, c.Hash);
+            }
+
+            if (entry < 0)
+            {
+                entry = _log.Open(SpanBytes(frame.Slices));
+            }
+
+            Receive(trace, spans, slice.SpanCount, context, entry, now);
+        }
+
+        if (entry >= 0)
+        {
+            _log.Seal(entry);
+        }
+
+        foreach (int context in acquired)
+        {
+            if (context >= 0)
+            {
+                _contexts.Release(context);
+            }
+        }
+
+        return Refusal.None;
+    }
+
+    /// <summary>Decides traces that are due, until none is or the exporters have no room.</summary>
+    /// <returns>False when it stopped for lack of room: call again later.</returns>
+    public bool Advance(long now)
+    {
+        while (true)
+        {
+            if (!_services.Writer.HasRoom)
+            {
+                return false;
+            }
+
+            int trace = _wheel.NextDue(now);
+            if (trace == 0)
+            {
+                return true;
+            }
+
+            _statistics.AddLateness(now - _traces[trace].Deadline);
+            Decide(trace, _traces[trace].DeadlineReason, now);
+        }
+    }
+
+    /// <summary>Decides the oldest pending trace now, if there is one.</summary>
+    public bool DecideOldest(CompletionReason reason, long now)
+    {
+        int trace = _traces.Oldest;
+        if (trace == 0)
+        {
+            return false;
+        }
+
+        Decide(trace, reason, now);
+        return true;
+    }
+
+    /// <summary>Decides, oldest first, the pending traces that hold at least <paramref name="bytes"/>.</summary>
+    public void DecideLargerThan(long bytes, CompletionReason reason, long now)
+    {
+        for (int trace = _traces.Oldest; trace != 0;)
+        {
+            int next = _traces[trace].Younger;
+            if (_traces[trace].Bytes >= bytes)
+            {
+                Decide(trace, reason, now);
+            }
+
+            trace = next;
+        }
+    }
+
+    /// <summary>Forgets every pending trace without a decision (<c>drop_pending_traces_on_shutdown</c>).</summary>
+    public void DiscardAll()
+    {
+        while (_traces.Oldest != 0)
+        {
+            End(_traces.Oldest);
+        }
+    }
+
+    /// <summary>What a decision about a pending trace would be made from now.</summary>
+    public TraceEvidence Evidence(int trace)
+    {
+        ref TraceRecord record = ref _traces[trace];
+        return new TraceEvidence
+        {
+            TraceId = record.TraceId,
+            SpanCount = record.SpanCount,
+            Bytes = record.Bytes,
+            StartUnixNano = record.StartUnixNano,
+            EndUnixNano = record.EndUnixNano,
+            Conditions = _traces.Conditions(trace),
+        };
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => DiscardAll();
+
+    private int Begin(TraceId traceId, long now)
+    {
+        int trace = _traces.Add(traceId, now);
+        ref TraceRecord record = ref _traces[trace];
+        record.Deadline = now + _decisionWait;
+        record.DeadlineReason = CompletionReason.DecisionWait;
+        _wheel.Add(trace);
+        _statistics.NewTraces++;
+        _statistics.PendingTraces++;
+        return trace;
+    }
+
+    /// <summary>Takes the spans of one slice that are not repeated ones, in as few runs as there are.</summary>
+    private void Receive(int trace, ReadOnlySpan<byte> spans, int spanCount, int context, int entry, long now)
+    {
+        ref TraceRecord record = ref _traces[trace];
+        Span<ulong> conditions = _traces.Conditions(trace);
+        int received = 0;
+        int receivedBytes = 0;
+        int runStart = 0;
+        int runSpans = 0;
+        bool root = false;
+        for (int position = 0; position < spans.Length;)
+        {
+            WireReader reader = new(spans[(position + 1)..]);
+            if (!reader.TryReadBytes(out ReadOnlySpan<byte> span))
+            {
+                // Splitters write only whole spans; what cannot be walked is kept as bytes but not looked into.
+                Debug.Fail("A slice does not consist of spans.");
+                break;
+            }
+
+            int next = position + 1 + reader.Position;
+            Array.Clear(_matched);
+            _program.ScanSpan(span, _matched, out SpanFacts facts);
+            ulong hash = _hasher.Hash64(facts.SpanId, facts.StartUnixNano ^ ((ulong)facts.Kind << 60) ^ facts.EndUnixNano * 3 ^ (uint)span.Length);
+            if (_services.SpanIds.Add(ref record.Spans, hash == 0 ? 1 : hash))
+            {
+                for (int i = 0; i < _matched.Length; i++)
+                {
+                    conditions[i] |= _matched[i];
+                }
+
+                root |= facts.ParentSpanId == 0;
+                Stretch(ref record, facts);
+                _trees?.Receive(trace, facts);
+                runSpans++;
+            }
+            else
+            {
+                _statistics.RepeatedSpans++;
+                Keep(trace, spans[runStart..position], runSpans, context, entry);
+                receivedBytes += position - runStart;
+                received += runSpans;
+                runStart = next;
+                runSpans = 0;
+            }
+
+            position = next;
+        }
+
+        Keep(trace, spans[runStart..], runSpans, context, entry);
+        receivedBytes += spans.Length - runStart;
+        received += runSpans;
+        if (received > 0)
+        {
+            ReadOnlySpan<ulong> resource = _contexts.Conditions(context);
+            for (int i = 0; i < resource.Length; i++)
+            {
+                conditions[i] |= resource[i];
+            }
+
+            Grown(trace, received, receivedBytes + ContextSize(context, receivedBytes), root, now);
+        }
+    }
+
+    private void Keep(int trace, ReadOnlySpan<byte> run, int spanCount, int context, int entry)
+    {
+        if (spanCount == 0)
+        {
+            return;
+        }
+
+        int offset = _log.Append(entry, run);
+        _contexts.Retain(context);
+        _traces.AddSlice(trace, new Slice { Entry = entry, Offset = offset, Length = run.Length, SpanCount = spanCount, Context = context });
+    }
+
+    private static void Stretch(ref TraceRecord record, in SpanFacts facts)
+    {
+        if (facts.StartUnixNano != 0 && (record.StartUnixNano == 0 || facts.StartUnixNano < record.StartUnixNano))
+        {
+            record.StartUnixNano = facts.StartUnixNano;
+        }
+
+        if (facts.EndUnixNano > record.EndUnixNano)
+        {
+            record.EndUnixNano = facts.EndUnixNano;
+        }
+    }
+
+    /// <summary>A trace has new spans: counts them, moves its deadline, ends it when it is too large.</summary>
+    private void Grown(int trace, int spans, int bytes, bool root, long now)
+    {
+        ref TraceRecord record = ref _traces[trace];
+        record.SpanCount += spans;
+        record.Bytes += bytes;
+        record.LastArrival = now;
+        PendingSpans += spans;
+        PendingBytes += bytes;
+        _statistics.AcceptedSpans += spans;
+        _statistics.PendingSpans += spans;
+        _statistics.PendingBytes += bytes;
+        if (_options.MaximumTraceSizeBytes > 0 && record.Bytes > _options.MaximumTraceSizeBytes)
+        {
+            Decide(trace, CompletionReason.TooLarge, now);
+            return;
+        }
+
+        if (root && record.RootArrival == 0)
+        {
+            record.RootArrival = Math.Max(now, 1);
+        }
+
+        if (record.RootArrival != 0 && (_rootWait > 0 || _trees is not null))
+        {
+            SetDeadline(trace, ref record, now);
+        }
+    }
+
+    private void SetDeadline(int trace, ref TraceRecord record, long now)
+    {
+        long deadline = record.FirstArrival + _decisionWait;
+        CompletionReason reason = CompletionReason.DecisionWait;
+        if (_rootWait > 0 && record.RootArrival + _rootWait < deadline)
+        {
+            deadline = record.RootArrival + _rootWait;
+            reason = CompletionReason.RootReceived;
+        }
+
+        if (_trees is not null && _trees.IsClosed(trace) && now + _settle < deadline)
+        {
+            deadline = now + _settle;
+            reason = CompletionReason.TreeClosed;
+        }
+
+        if (deadline != record.Deadline)
+        {
+            _wheel.Remove(trace);
+            record.Deadline = deadline;
+            _wheel.Add(trace);
+        }
+
+        record.DeadlineReason = reason;
+    }
+
+    private void FollowDecision(FrameReader frame, in FrameSlice slice, int decision)
+    {
+        _decisions.Touch(decision);
+        _statistics.AcceptedSpans += slice.SpanCount;
+        if (_decisions[decision].Decision != Decision.Sampled)
+        {
+            _statistics.LateSpansNotSampled += slice.SpanCount;
+            return;
+        }
+
+        _statistics.LateSpansSampled += slice.SpanCount;
+        FrameContext context = frame.Contexts[slice.Context];
+        ReadOnlySpan<byte> fields = frame.Context(context);
+        _services.Writer.WriteLate(fields[..context.ResourceLength], fields[context.ResourceLength..], frame.Spans(slice), slice.SpanCount);
+    }
+
+    private void Decide(int trace, CompletionReason reason, long now)
+    {
+        Verdict verdict = new(Decision.NotSampled, -1);
+        Array.Clear(_votes);
+        if (reason != CompletionReason.TooLarge)
+        {
+            verdict = _program.Decide(Evidence(trace), _services.Budgets, now, _votes);
+        }
+
+        ref TraceRecord record = ref _traces[trace];
+        if (verdict.Decision == Decision.Sampled)
+        {
+            _services.Writer.WriteTrace(_traces, trace, _log, verdict.Policy < 0 ? default : _services.PolicyNames[verdict.Policy]);
+        }
+
+        _decisions.Add(
+            new RememberedDecision
+            {
+                TraceId = record.TraceId,
+                DecidedAt = now,
+                DurationNanoseconds = (long)(record.EndUnixNano - record.StartUnixNano),
+                Bytes = record.Bytes,
+                SpanCount = record.SpanCount,
+                Policy = (short)verdict.Policy,
+                Decision = verdict.Decision,
+                Reason = reason,
+            },
+            _votes,
+            _traces.Conditions(trace));
+        Decisions[(int)verdict.Decision]++;
+        _statistics.AddDecision(verdict, reason, _votes, record.SpanCount);
+        End(trace);
+    }
+
+    /// <summary>The trace actor leaves: its slices out of the log, its record out of the table.</summary>
+    private void End(int trace)
+    {
+        ref TraceRecord record = ref _traces[trace];
+        _wheel.Remove(trace);
+        PendingSpans -= record.SpanCount;
+        PendingBytes -= record.Bytes;
+        _statistics.PendingTraces--;
+        _statistics.PendingSpans -= record.SpanCount;
+        _statistics.PendingBytes -= record.Bytes;
+        while (_traces.TryRemoveSlice(trace, out Slice slice))
+        {
+            _log.Release(slice.Entry);
+            _contexts.Release(slice.Context);
+        }
+
+        _services.SpanIds.Free(ref record.Spans);
+        _trees?.Forget(trace);
+        _traces.Remove(trace);
+    }
+
+    /// <summary>Bytes that a slice adds around its spans: resource, scope and the lengths of both.</summary>
+    private int ContextSize(int context, int spanBytes)
+    {
+        int resource = _contexts.ResourceFields(context).Length;
+        int scope = _contexts.ScopeFields(context).Length;
+        return resource + scope + 1 + WireWriter.VarintSize((uint)(scope + spanBytes));
+    }
+
+    private static int SpanBytes(ReadOnlySpan<FrameSlice> slices)
+    {
+        int bytes = 0;
+        foreach (ref readonly FrameSlice slice in slices)
+        {
+            bytes = checked(bytes + slice.Length);
+        }
+
+        return bytes;
+    }
+
+    private static long Milliseconds(TimeSpan span) => (long)Math.Ceiling(span.TotalMilliseconds);
+}

@@ -1,0 +1,58 @@
+using System.Text;
+using Cluster.Messages.Identity;
+using Cluster.Sampling.Decisions;
+using Cluster.Sharding.Log;
+using Cluster.Sharding.Region;
+using Cluster.Sharding.Traces;
+
+namespace Cluster.Sharding.Shards;
+
+/// <summary>What the shards of one worker loop share: memory, the policy program, the way out. Used by one thread at a time.</summary>
+internal sealed class ShardServices : IDisposable
+{
+    /// <summary>The attribute that <c>record_policy</c> writes.</summary>
+    private static readonly byte[] PolicyAttribute = "tailsampling.policy"u8.ToArray();
+
+    /// <summary>Services of one worker loop.</summary>
+    public ShardServices(ShardRegionOptions options, PolicySet policies, IBudgets budgets, SlabPool slabs, IKeptTraceQueue queue, TraceIdHasher hasher)
+    {
+        Options = options;
+        Program = policies.CreateProgram();
+        Budgets = budgets;
+        Hasher = hasher;
+        Slabs = new SlabAllocator(slabs);
+        SpanIds = new SpanIdSets();
+        Contexts = new ContextTable(Program);
+        Writer = new KeptTraceWriter(Contexts, queue, options.RecordPolicy ? PolicyAttribute : null);
+        Statistics = new WorkerStatistics(policies.Policies.Count);
+        PolicyNames = [.. policies.Policies.Select(p => Encoding.UTF8.GetBytes(p.Name))];
+    }
+
+    public ShardRegionOptions Options { get; }
+
+    public PolicyProgram Program { get; }
+
+    public IBudgets Budgets { get; }
+
+    public TraceIdHasher Hasher { get; }
+
+    public SlabAllocator Slabs { get; }
+
+    public SpanIdSets SpanIds { get; }
+
+    public ContextTable Contexts { get; }
+
+    public KeptTraceWriter Writer { get; }
+
+    public WorkerStatistics Statistics { get; }
+
+    public byte[][] PolicyNames { get; }
+
+    public void Dispose()
+    {
+        Writer.Dispose();
+        Contexts.Dispose();
+        SpanIds.Dispose();
+        Slabs.Dispose();
+    }
+}

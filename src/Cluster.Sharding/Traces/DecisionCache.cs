@@ -1,0 +1,250 @@
+using Cluster.Messages.Identity;
+using Cluster.Sampling.Decisions;
+
+namespace Cluster.Sharding.Traces;
+
+/// <summary>
+/// What one shard remembers of its decisions: late spans follow them, and people can ask why. Two least-recently-used lists in one flat
+/// table, one for sampled traces and one for the others, each of a fixed size; keyed by all 16 bytes of the trace ID. Used by one thread at a time.
+/// </summary>
+internal sealed class DecisionCache
+{
+    private const int VotesPerWord = 16;
+
+    private readonly TraceIdHasher _hasher;
+    private readonly int _voteCount;
+    private readonly int _voteWords;
+    private readonly int _conditionWords;
+    private RememberedDecision[] _entries = new RememberedDecision[64];
+    private ulong[] _details;
+    private int[] _buckets = new int[64];
+    private int _used = 1;
+    private int _firstFree;
+    private LruList _sampled;
+    private LruList _others;
+
+    /// <summary>An empty cache.</summary>
+    /// <param name="hasher">Keys the hash table.</param>
+    /// <param name="sampledCapacity">Sampled traces remembered; 0 or more.</param>
+    /// <param name="otherCapacity">Not sampled or dropped traces remembered; 0 or more.</param>
+    /// <param name="policyCount">Votes to remember for each.</param>
+    /// <param name="conditionWords">Words of condition bits to remember for each.</param>
+    public DecisionCache(TraceIdHasher hasher, long sampledCapacity, long otherCapacity, int policyCount, int conditionWords)
+    {
+        _hasher = hasher;
+        _sampled.Capacity = sampledCapacity;
+        _others.Capacity = otherCapacity;
+        _voteCount = policyCount;
+        _voteWords = (policyCount + VotesPerWord - 1) / VotesPerWord;
+        _conditionWords = conditionWords;
+        _details = new ulong[_entries.Length * (_voteWords + conditionWords)];
+    }
+
+    /// <summary>Decisions remembered.</summary>
+    public int Count => _sampled.Count + _others.Count;
+
+    /// <summary>A remembered decision.</summary>
+    public ref readonly RememberedDecision this[int entry] => ref _entries[entry];
+
+    /// <summary>The most recently used entry of a list; 0 when it is empty.</summary>
+    public int Newest(bool sampled) => sampled ? _sampled.Newest : _others.Newest;
+
+    /// <summary>The entry used next most recently after <paramref name="entry"/>; 0 at the end.</summary>
+    public int Next(int entry) => _entries[entry].Older;
+
+    /// <summary>Finds a trace's decision; 0 when it is not remembered. Does not count as a use.</summary>
+    public int Find(TraceId traceId)
+    {
+        int entry = _buckets[_hasher.Hash(traceId) & (uint)(_buckets.Length - 1)];
+        while (entry != 0 && _entries[entry].TraceId != traceId)
+        {
+            entry = _entries[entry].NextInBucket;
+        }
+
+        return entry;
+    }
+
+    /// <summary>Makes an entry the most recently used of its list.</summary>
+    public void Touch(int entry)
+    {
+        ref LruList list = ref ListOf(_entries[entry].Decision);
+        if (list.Newest != entry)
+        {
+            Unlink(ref list, entry);
+            Link(ref list, entry);
+        }
+    }
+
+    /// <summary>Remembers a decision about a trace that is not remembered, forgetting the least recently used of its kind if there are too many.</summary>
+    public void Add(in RememberedDecision decision, ReadOnlySpan<Vote> votes, ReadOnlySpan<ulong> conditions)
+    {
+        ref LruList list = ref ListOf(decision.Decision);
+        if (list.Capacity == 0)
+        {
+            return;
+        }
+
+        if (list.Count >= list.Capacity)
+        {
+            Forget(ref list, list.Oldest);
+        }
+
+        int entry = Take();
+        ref int bucket = ref _buckets[_hasher.Hash(decision.TraceId) & (uint)(_buckets.Length - 1)];
+        _entries[entry] = decision;
+        _entries[entry].NextInBucket = bucket;
+        bucket = entry;
+        Link(ref list, entry);
+
+        Span<ulong> details = Details(entry);
+        details.Clear();
+        for (int i = 0; i < votes.Length; i++)
+        {
+            details[i / VotesPerWord] |= (ulong)votes[i] << (i % VotesPerWord * 4);
+        }
+
+        conditions.CopyTo(details[_voteWords..]);
+    }
+
+    /// <summary>The votes that led to a decision, one a policy.</summary>
+    public Vote[] Votes(int entry)
+    {
+        Vote[] votes = new Vote[_voteCount];
+        for (int i = 0; i < votes.Length; i++)
+        {
+            votes[i] = (Vote)(Details(entry)[i / VotesPerWord] >> (i % VotesPerWord * 4) & 0xF);
+        }
+
+        return votes;
+    }
+
+    /// <summary>The condition bits that a decision was made from.</summary>
+    public ReadOnlySpan<ulong> Conditions(int entry) => Details(entry)[_voteWords..];
+
+    private Span<ulong> Details(int entry)
+    {
+        int words = _voteWords + _conditionWords;
+        return _details.AsSpan(entry * words, words);
+    }
+
+    private ref LruList ListOf(Decision decision)
+    {
+        if (decision == Decision.Sampled)
+        {
+            return ref _sampled;
+        }
+
+        return ref _others;
+    }
+
+    private int Take()
+    {
+        int entry = _firstFree;
+        if (entry != 0)
+        {
+            _firstFree = _entries[entry].NextInBucket;
+            return entry;
+        }
+
+        if (_used == _entries.Length)
+        {
+            Array.Resize(ref _entries, _entries.Length * 2);
+            Array.Resize(ref _details, _entries.Length * (_voteWords + _conditionWords));
+            _buckets = new int[_entries.Length];
+            for (int i = 1; i < _used; i++)
+            {
+                ref int bucket = ref _buckets[_hasher.Hash(_entries[i].TraceId) & (uint)(_buckets.Length - 1)];
+                _entries[i].NextInBucket = bucket;
+                bucket = i;
+            }
+        }
+
+        return _used++;
+    }
+
+    private void Forget(ref LruList list, int entry)
+    {
+        ref int link = ref _buckets[_hasher.Hash(_entries[entry].TraceId) & (uint)(_buckets.Length - 1)];
+        while (link != entry)
+        {
+            link = ref _entries[link].NextInBucket;
+        }
+
+        link = _entries[entry].NextInBucket;
+        Unlink(ref list, entry);
+        _entries[entry] = new RememberedDecision { NextInBucket = _firstFree };
+        _firstFree = entry;
+    }
+
+    private void Link(ref LruList list, int entry)
+    {
+        _entries[entry].Older = list.Newest;
+        _entries[entry].Newer = 0;
+        if (list.Newest != 0)
+        {
+            _entries[list.Newest].Newer = entry;
+        }
+        else
+        {
+            list.Oldest = entry;
+        }
+
+        list.Newest = entry;
+        list.Count++;
+    }
+
+    private void Unlink(ref LruList list, int entry)
+    {
+        ref RememberedDecision e = ref _entries[entry];
+        if (e.Newer != 0)
+        {
+            _entries[e.Newer].Older = e.Older;
+        }
+        else
+        {
+            list.Newest = e.Older;
+        }
+
+        if (e.Older != 0)
+        {
+            _entries[e.Older].Newer = e.Newer;
+        }
+        else
+        {
+            list.Oldest = e.Newer;
+        }
+
+        list.Count--;
+    }
+
+    private struct LruList
+    {
+        public long Capacity;
+        public int Count;
+        public int Newest;
+        public int Oldest;
+    }
+}
+
+/// <summary>One remembered decision.</summary>
+internal struct RememberedDecision
+{
+    public TraceId TraceId;
+
+    /// <summary>When, monotonic milliseconds.</summary>
+    public long DecidedAt;
+
+    /// <summary>Latest end minus earliest start.</summary>
+    public long DurationNanoseconds;
+
+    public long Bytes;
+    public int SpanCount;
+
+    /// <summary>Index of the deciding policy; -1 for none.</summary>
+    public short Policy;
+    public Decision Decision;
+    public CompletionReason Reason;
+    public int NextInBucket;
+    public int Newer;
+    public int Older;
+}

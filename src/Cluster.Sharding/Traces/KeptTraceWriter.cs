@@ -1,0 +1,313 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using Cluster.Messages.Frames;
+using Cluster.Messages.Otlp;
+using Cluster.Messages.Protobuf;
+using Cluster.Sharding.Log;
+
+namespace Cluster.Sharding.Traces;
+
+/// <summary>
+/// Writes kept traces as OTLP by putting original bytes one after the other under their resource and scope; only lengths are computed
+/// anew. Gathers traces into requests of about <see cref="FlushBytes"/> and hands them to the exporters' queue. One for each worker loop; used by one thread at a time.
+/// </summary>
+internal sealed class KeptTraceWriter(ContextTable contexts, IKeptTraceQueue queue, byte[]? recordPolicyKey = null) : IDisposable
+{
+    /// <summary>A request is handed over when it has grown to this.</summary>
+    public const int FlushBytes = 256 * 1024;
+
+    /// <summary>One ResourceSpans is ended when it has grown to this: a large trace becomes several requests that receivers still take.</summary>
+    private const int MaxGroupBytes = 512 * 1024;
+
+    private const uint ResourceSpansField = OtlpFields.ExportTraceServiceRequest.ResourceSpans;
+
+    private byte[] _buffer = [];
+    private int _length;
+    private int _traces;
+    private int _spans;
+    private Slice[] _slices = new Slice[64];
+
+    /// <summary>Whether the exporters can take more; decisions wait while they cannot.</summary>
+    public bool HasRoom => queue.HasRoom;
+
+    /// <summary>Traces written since start.</summary>
+    public long TotalTraces { get; private set; }
+
+    /// <summary>Spans written since start.</summary>
+    public long TotalSpans { get; private set; }
+
+    /// <summary>Bytes written since start.</summary>
+    public long TotalBytes { get; private set; }
+
+    /// <summary>Writes a trace from its slices.</summary>
+    /// <param name="traces">Holds the trace.</param>
+    /// <param name="trace">The trace.</param>
+    /// <param name="log">Holds its bytes.</param>
+    /// <param name="policy">Name of the deciding policy in UTF-8, for the record-policy attribute.</param>
+    public void WriteTrace(TraceTable traces, int trace, ShardLog log, ReadOnlySpan<byte> policy)
+    {
+        int count = 0;
+        for (int slice = traces[trace].FirstSlice; slice != 0; slice = traces.SliceAt(slice).Next)
+        {
+            if (count == _slices.Length)
+            {
+                Array.Resize(ref _slices, count * 2);
+            }
+
+            _slices[count++] = traces.SliceAt(slice);
+        }
+
+        Span<Slice> slices = _slices.AsSpan(0, count);
+        if (recordPolicyKey is not null && !policy.IsEmpty)
+        {
+            WriteRecordingPolicy(slices, log, policy);
+        }
+        else
+        {
+            WriteGrouped(slices, log);
+        }
+
+        _traces++;
+        TotalTraces++;
+        FlushIfFull();
+    }
+
+    /// <summary>Writes late spans of a kept trace, straight from the frame they came in.</summary>
+    public void WriteLate(ReadOnlySpan<byte> resourceFields, ReadOnlySpan<byte> scopeFields, ReadOnlySpan<byte> spans, int spanCount)
+    {
+        int scope = scopeFields.Length + spans.Length;
+        BeginGroup(resourceFields, scopeFields, scope);
+        Append(spans);
+        _spans += spanCount;
+        _traces++;
+        TotalTraces++;
+        TotalSpans += spanCount;
+        FlushIfFull();
+    }
+
+    /// <summary>Hands over what was gathered, if anything.</summary>
+    public void Flush()
+    {
+        if (_length == 0)
+        {
+            return;
+        }
+
+        byte[] bytes = _buffer;
+        if (_length * 2 < _buffer.Length)
+        {
+            // A mostly empty array would wait in the queue: give away one that fits, and keep this one.
+            bytes = ArrayPool<byte>.Shared.Rent(_length);
+            _buffer.AsSpan(0, _length).CopyTo(bytes);
+        }
+        else
+        {
+            _buffer = [];
+        }
+
+        TotalBytes += _length;
+        queue.Enqueue(new KeptTraces(bytes, _length, _traces, _spans));
+        _length = _traces = _spans = 0;
+    }
+
+    /// <summary>Returns the buffer; what it holds is lost.</summary>
+    public void Dispose()
+    {
+        if (_buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = [];
+        }
+    }
+
+    private void WriteGrouped(Span<Slice> slices, ShardLog log)
+    {
+        // Slices under one context become one ResourceSpans; the sort keeps arrival order among them.
+        if (slices.Length > 1)
+        {
+            SortByContext(slices);
+        }
+
+        for (int first = 0; first < slices.Length;)
+        {
+            int context = slices[first].Context;
+            int bytes = slices[first].Length;
+            int end = first + 1;
+            while (end < slices.Length && slices[end].Context == context && bytes + slices[end].Length <= MaxGroupBytes)
+            {
+                bytes += slices[end++].Length;
+            }
+
+            ReadOnlySpan<byte> scopeFields = contexts.ScopeFields(context);
+            BeginGroup(contexts.ResourceFields(context), scopeFields, scopeFields.Length + bytes);
+            for (; first < end; first++)
+            {
+                Append(log.Read(slices[first].Entry, slices[first].Offset, slices[first].Length));
+                _spans += slices[first].SpanCount;
+                TotalSpans += slices[first].SpanCount;
+            }
+
+            FlushIfFull();
+        }
+    }
+
+    private static void SortByContext(Span<Slice> slices)
+    {
+        if (slices.Length > 32)
+        {
+            // Sort by context, then by where the slice stands in arrival order, which Next no longer needs to say.
+            for (int i = 0; i < slices.Length; i++)
+            {
+                slices[i].Next = i;
+            }
+
+            slices.Sort(static (a, b) => a.Context != b.Context ? a.Context.CompareTo(b.Context) : a.Next.CompareTo(b.Next));
+            return;
+        }
+
+        for (int i = 1; i < slices.Length; i++)
+        {
+            Slice slice = slices[i];
+            int j = i;
+            for (; j > 0 && slices[j - 1].Context > slice.Context; j--)
+            {
+                slices[j] = slices[j - 1];
+            }
+
+            slices[j] = slice;
+        }
+    }
+
+    /// <summary>
+    /// As <see cref="WriteGrouped"/>, but the root span (else the first) gets one more attribute at its end: a field may stand anywhere in
+    /// a message, so only the span's own length changes.
+    /// </summary>
+    private void WriteRecordingPolicy(Span<Slice> slices, ShardLog log, ReadOnlySpan<byte> policy)
+    {
+        int target = 0;
+        int targetSpan = 0;
+        for (int i = 0; i < slices.Length; i++)
+        {
+            int root = FindRoot(log.Read(slices[i].Entry, slices[i].Offset, slices[i].Length));
+            if (root >= 0)
+            {
+                target = i;
+                targetSpan = root;
+                break;
+            }
+        }
+
+        Slice slice = slices[target];
+        ReadOnlySpan<byte> spans = log.Read(slice.Entry, slice.Offset, slice.Length);
+        WireReader reader = new(spans[(targetSpan + 1)..]);
+        reader.TryReadBytes(out ReadOnlySpan<byte> span);
+        int after = targetSpan + 1 + reader.Position;
+
+        Span<byte> attribute = stackalloc byte[recordPolicyKey!.Length + policy.Length + 64];
+        attribute = attribute[..WriteAttribute(attribute, recordPolicyKey, policy)];
+        int longer = WireWriter.LengthDelimitedSize(span.Length + attribute.Length) - (after - targetSpan);
+
+        ReadOnlySpan<byte> scopeFields = contexts.ScopeFields(slice.Context);
+        BeginGroup(contexts.ResourceFields(slice.Context), scopeFields, scopeFields.Length + slice.Length + longer);
+        Append(spans[..targetSpan]);
+        EnsureRoom(WireWriter.MaxVarintSize + 1);
+        _length = WireWriter.WriteLengthPrefix(_buffer, _length, OtlpFields.ScopeSpans.Spans, span.Length + attribute.Length);
+        Append(span);
+        Append(attribute);
+        Append(spans[after..]);
+        _spans += slice.SpanCount;
+        TotalSpans += slice.SpanCount;
+
+        slices[(target + 1)..].CopyTo(slices[target..]);
+        WriteGrouped(slices[..^1], log);
+    }
+
+    private static int FindRoot(ReadOnlySpan<byte> spans)
+    {
+        int start = 0;
+        while (start < spans.Length)
+        {
+            WireReader reader = new(spans[(start + 1)..]);
+            if (!reader.TryReadBytes(out ReadOnlySpan<byte> span))
+            {
+                return -1;
+            }
+
+            bool hasParent = false;
+            WireReader fields = new(span);
+            while (fields.TryReadTag(out uint tag))
+            {
+                if (tag == ((OtlpFields.Span.ParentSpanId << 3) | 2) && fields.TryReadBytes(out ReadOnlySpan<byte> parent))
+                {
+                    hasParent = parent.Length == 8 && BinaryPrimitives.ReadUInt64BigEndian(parent) != 0;
+                }
+                else if (!fields.TrySkip(tag))
+                {
+                    break;
+                }
+            }
+
+            if (!hasParent)
+            {
+                return start;
+            }
+
+            start += 1 + reader.Position;
+        }
+
+        return -1;
+    }
+
+    private static int WriteAttribute(Span<byte> buffer, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    {
+        int any = WireWriter.LengthDelimitedSize(value.Length);
+        int keyValue = WireWriter.LengthDelimitedSize(key.Length) + WireWriter.LengthDelimitedSize(any);
+        int position = WireWriter.WriteLengthPrefix(buffer, 0, OtlpFields.Span.Attributes, keyValue);
+        position = WireWriter.WriteBytes(buffer, position, OtlpFields.KeyValue.Key, key);
+        position = WireWriter.WriteLengthPrefix(buffer, position, OtlpFields.KeyValue.Value, any);
+        return WireWriter.WriteBytes(buffer, position, OtlpFields.AnyValue.StringValue, value);
+    }
+
+    /// <summary>Writes all of a ResourceSpans up to its spans.</summary>
+    private void BeginGroup(ReadOnlySpan<byte> resourceFields, ReadOnlySpan<byte> scopeFields, int scopeSpansLength)
+    {
+        int resourceSpansLength = resourceFields.Length + WireWriter.LengthDelimitedSize(scopeSpansLength);
+        EnsureRoom(WireWriter.LengthDelimitedSize(resourceSpansLength));
+        _length = WireWriter.WriteLengthPrefix(_buffer, _length, (int)ResourceSpansField, resourceSpansLength);
+        Append(resourceFields);
+        _length = WireWriter.WriteLengthPrefix(_buffer, _length, OtlpFields.ResourceSpans.ScopeSpans, scopeSpansLength);
+        Append(scopeFields);
+    }
+
+    private void Append(ReadOnlySpan<byte> bytes)
+    {
+        EnsureRoom(bytes.Length);
+        bytes.CopyTo(_buffer.AsSpan(_length));
+        _length += bytes.Length;
+    }
+
+    private void FlushIfFull()
+    {
+        if (_length >= FlushBytes)
+        {
+            Flush();
+        }
+    }
+
+    private void EnsureRoom(int count)
+    {
+        if (_buffer.Length - _length >= count)
+        {
+            return;
+        }
+
+        byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(checked(_length + count), FlushBytes + FlushBytes / 2));
+        _buffer.AsSpan(0, _length).CopyTo(larger);
+        if (_buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer);
+        }
+
+        _buffer = larger;
+    }
+}
