@@ -51,6 +51,12 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
     /// <summary>Totals of the writer of kept traces, for anyone to read.</summary>
     public KeptTraceWriter Writer => _services.Writer;
 
+    /// <summary>What the worker's shards share; its contents are the loop's alone.</summary>
+    public ShardServices Services => _services;
+
+    /// <summary>Decisions remembered by the worker's shards, for anyone to read.</summary>
+    public long RememberedDecisions => _own.Sum(s => (long)s.Remembered.Count);
+
     /// <summary>Native bytes besides slabs: contexts and span ID sets.</summary>
     public long IndexBytes => _services.Contexts.Bytes + _services.SpanIds.Bytes;
 
