@@ -14,6 +14,8 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
 {
     private const int MessagesPerTurn = 32;
 
+    private static readonly object ClockTick = new();
+
     /// <summary>Share of the soft memory limit from which on a trace counts as a large one.</summary>
     private const int LargeTraceShare = 256;
 
@@ -26,7 +28,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
     private readonly long _start;
     private readonly long _traceLimit;
     private int _scheduled;
-    private int _tick;
+    private int _tickPosted;
 
     /// <summary>A worker with every <paramref name="count"/>-th shard.</summary>
     public ShardWorker(int index, int count, ShardAllocation allocation, ShardServices services, SlabPool slabs, TimeProvider time, long start)
@@ -70,11 +72,14 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
         Schedule();
     }
 
-    /// <summary>Time has passed.</summary>
+    /// <summary>Time has passed. One tick waits in the mailbox at most.</summary>
     public void Tick()
     {
-        Volatile.Write(ref _tick, 1);
-        Schedule();
+        if (Interlocked.Exchange(ref _tickPosted, 1) == 0)
+        {
+            _mailbox.Enqueue(ClockTick);
+            Schedule();
+        }
     }
 
     /// <summary>Runs a question on the loop, with its shards and the time.</summary>
@@ -126,19 +131,20 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
             {
                 Deliver(delivery, now);
             }
+            else if (message == ClockTick)
+            {
+                Interlocked.Exchange(ref _tickPosted, 0);
+                Advance(now);
+            }
             else
             {
                 ((IQuestion)message).Run(_own, now);
             }
         }
 
-        if (Interlocked.Exchange(ref _tick, 0) != 0)
-        {
-            Advance(now);
-        }
-
+        // A full fence between giving up the turn and looking once more: who posts in between sees one or the other.
         Interlocked.Exchange(ref _scheduled, 0);
-        if (!_mailbox.IsEmpty || Volatile.Read(ref _tick) != 0)
+        if (!_mailbox.IsEmpty)
         {
             Schedule();
         }

@@ -45,8 +45,9 @@ public sealed class TraceBuilder
     /// <summary>Starts the spans of another instrumentation library, in the same service.</summary>
     public TraceBuilder Scope(string name, string version = "")
     {
+        ResourceSpans resource = EnsureResource();
         _scope = new ScopeSpans { Scope = new InstrumentationScope { Name = name, Version = version } };
-        EnsureResource().ScopeSpans.Add(_scope);
+        resource.ScopeSpans.Add(_scope);
         return this;
     }
 
