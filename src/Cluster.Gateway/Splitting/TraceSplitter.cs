@@ -617,7 +617,7 @@ internal static class TraceSplitter
         {
             if (tag >> 3 <= (uint)highestKnownField)
             {
-                return Fail(WireError.BadWireType, Position);
+                return Fail(WireError.BadWireType, Position - WireWriter.VarintSize(tag));
             }
 
             return Skip(tag, end);

@@ -57,6 +57,9 @@ internal sealed class KeptTraceWriter(ContextTable contexts, IKeptTraceQueue que
             _slices[count++] = traces.SliceAt(slice);
         }
 
+        // Counted with the first of its requests, should it take several.
+        _traces++;
+        TotalTraces++;
         Span<Slice> slices = _slices.AsSpan(0, count);
         if (recordPolicyKey is not null && !policy.IsEmpty)
         {
@@ -67,8 +70,6 @@ internal sealed class KeptTraceWriter(ContextTable contexts, IKeptTraceQueue que
             WriteGrouped(slices, log);
         }
 
-        _traces++;
-        TotalTraces++;
         FlushIfFull();
     }
 

@@ -91,15 +91,15 @@ public sealed class TraceSplitterTests
     [InlineData("0A", WireError.Truncated, 1)] // ResourceSpans without a length
     [InlineData("0A05", WireError.Truncated, 1)] // shorter than its length
     [InlineData("0A020A05", WireError.Truncated, 3)] // Resource longer than ResourceSpans
-    [InlineData("08", WireError.BadWireType, 1)] // ResourceSpans as a varint
-    [InlineData("0A021001", WireError.BadWireType, 3)] // ScopeSpans as a varint
-    [InlineData("0A0412021001", WireError.BadWireType, 5)] // Span as a varint
-    [InlineData("0A06120412021001", WireError.BadWireType, 7)] // span_id as a varint
+    [InlineData("08", WireError.BadWireType, 0)] // ResourceSpans as a varint
+    [InlineData("0A021001", WireError.BadWireType, 2)] // ScopeSpans as a varint
+    [InlineData("0A0412021001", WireError.BadWireType, 4)] // Span as a varint
+    [InlineData("0A06120412021001", WireError.BadWireType, 6)] // span_id as a varint
     [InlineData("0A0612041202AA06", WireError.Truncated, 8)] // unknown field of a span without its bytes
-    [InlineData("0A081206120447" + "000000", WireError.BadWireType, 7)] // event wire type 7 does not exist
+    [InlineData("0A081206120447" + "000000", WireError.BadWireType, 6)] // event wire type 7 does not exist
     [InlineData("00", WireError.BadFieldNumber, 0)]
     [InlineData("FFFFFFFFFFFFFFFFFFFF01", WireError.VarintTooLong, 0)]
-    [InlineData("0C", WireError.BadWireType, 1)] // end of a group that has a known number
+    [InlineData("0C", WireError.BadWireType, 0)] // end of a group that has a known number
     [InlineData("0A031A0141" + "2C", WireError.UnmatchedGroup, 6)]
     public void Split_MalformedRequest_IsRefusedWholeWithTheOffset(string hex, WireError expected, int expectedOffset)
     {
