@@ -32,6 +32,9 @@ internal sealed class GrpcHealthEndpoint(DoorServices services, Readiness readin
 
     private int _watches;
 
+    /// <summary>Watches open now.</summary>
+    public int OpenWatches => Volatile.Read(ref _watches);
+
     /// <summary>Answers one call to a path that begins with <see cref="ServicePath"/>.</summary>
     public async Task HandleAsync(HttpContext context, string path)
     {

@@ -9,6 +9,7 @@ public sealed class OtlpReceiver
 {
     private readonly OtlpReceiverOptions _options;
     private readonly GatewayLimits _limits;
+    private readonly GrpcHealthEndpoint? _health;
 
     internal OtlpReceiver(
         OtlpReceiverOptions options, DoorServices services, Readiness readiness, ILoggerFactory loggers, CancellationToken stopping)
@@ -17,8 +18,8 @@ public sealed class OtlpReceiver
         _limits = services.Limits;
         if (options.Grpc is { } grpc)
         {
-            GrpcHealthEndpoint health = new(services, readiness, stopping);
-            OtlpGrpcEndpoint endpoint = new(grpc, services, health, loggers.CreateLogger<OtlpGrpcEndpoint>());
+            _health = new GrpcHealthEndpoint(services, readiness, stopping);
+            OtlpGrpcEndpoint endpoint = new(grpc, services, _health, loggers.CreateLogger<OtlpGrpcEndpoint>());
             Grpc = new Door("otlp/grpc", grpc.Endpoint, HttpProtocols.Http2, grpc.Tls, endpoint.HandleAsync);
         }
 
@@ -37,6 +38,9 @@ public sealed class OtlpReceiver
 
     /// <summary>OTLP/HTTP; null when not configured.</summary>
     public Door? Http { get; }
+
+    /// <summary>Health watches open now.</summary>
+    internal int OpenWatches => _health?.OpenWatches ?? 0;
 
     /// <summary>Sets the server's limits and opens the doors on it. Call it once, before the server starts.</summary>
     /// <exception cref="FormatException">An endpoint is not an address and a port.</exception>
