@@ -1,0 +1,61 @@
+using Cluster.Gateway.Receivers.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
+
+namespace Cluster.Gateway.Receivers.Otlp;
+
+/// <summary>The OTLP doors of a node, as configured. Thread-safe.</summary>
+public sealed class OtlpReceiver
+{
+    private readonly OtlpReceiverOptions _options;
+    private readonly GatewayLimits _limits;
+    private readonly GrpcHealthEndpoint? _health;
+
+    internal OtlpReceiver(
+        OtlpReceiverOptions options, DoorServices services, Readiness readiness, ILoggerFactory loggers, CancellationToken stopping)
+    {
+        _options = options;
+        _limits = services.Limits;
+        if (options.Grpc is { } grpc)
+        {
+            _health = new GrpcHealthEndpoint(services, readiness, stopping);
+            OtlpGrpcEndpoint endpoint = new(grpc, services, _health, loggers.CreateLogger<OtlpGrpcEndpoint>());
+            Grpc = new Door("otlp/grpc", grpc.Endpoint, HttpProtocols.Http2, grpc.Tls, endpoint.HandleAsync);
+        }
+
+        if (options.Http is { } http)
+        {
+            OtlpHttpEndpoint endpoint = new(http, services, loggers.CreateLogger<OtlpHttpEndpoint>());
+
+            // Which of the two is spoken is agreed on in TLS; without it Kestrel has to be told.
+            HttpProtocols protocols = http.Tls is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
+            Http = new Door("otlp/http", http.Endpoint, protocols, http.Tls, endpoint.HandleAsync);
+        }
+    }
+
+    /// <summary>OTLP/gRPC; null when not configured.</summary>
+    public Door? Grpc { get; }
+
+    /// <summary>OTLP/HTTP; null when not configured.</summary>
+    public Door? Http { get; }
+
+    /// <summary>Health watches open now.</summary>
+    internal int OpenWatches => _health?.OpenWatches ?? 0;
+
+    /// <summary>Sets the server's limits and opens the doors on it. Call it once, before the server starts.</summary>
+    /// <exception cref="FormatException">An endpoint is not an address and a port.</exception>
+    /// <exception cref="IOException">A PEM file cannot be read.</exception>
+    public void ConfigureKestrel(KestrelServerOptions server)
+    {
+        KestrelDoors.ConfigureLimits(server, _limits, (_options.Grpc ?? new OtlpGrpcOptions()).MaxConcurrentStreams);
+        if (Grpc is not null)
+        {
+            KestrelDoors.Listen(server, Grpc);
+        }
+
+        if (Http is not null)
+        {
+            KestrelDoors.Listen(server, Http);
+        }
+    }
+}
