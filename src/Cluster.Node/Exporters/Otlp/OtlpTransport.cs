@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
@@ -95,6 +96,7 @@ internal static class OtlpTransport
     public static string Redact(Uri endpoint) =>
         endpoint.GetComponents(UriComponents.Scheme | UriComponents.HostAndPort | UriComponents.Path, UriFormat.UriEscaped).TrimEnd('/');
 
+    [SuppressMessage("Security", "CA5359", Justification = "insecure_skip_verify asks for it.")]
     private static SslClientAuthenticationOptions CreateTls(TlsClientOptions options)
     {
         SslClientAuthenticationOptions tls = new();

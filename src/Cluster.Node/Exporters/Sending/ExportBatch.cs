@@ -5,7 +5,7 @@ namespace Cluster.Node.Exporters.Sending;
 /// <summary>
 /// What one request carries: runs of kept traces, one after the other, not copied together. Counted by references, because a transport
 /// may still be reading the bytes when the call has already failed: made with one, the last <see cref="Release"/> gives all memory back.
-/// <see cref="Retain"/> and <see cref="Release"/> are thread-safe, the rest belongs to the sender that holds the batch.
+/// <see cref="TryRetain"/> and <see cref="Release"/> are thread-safe, the rest belongs to the sender that holds the batch.
 /// </summary>
 internal sealed class ExportBatch
 {
