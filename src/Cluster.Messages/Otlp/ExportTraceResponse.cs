@@ -59,7 +59,7 @@ public static class ExportTraceResponse
 
             if (message.Length != 0)
             {
-                json.WriteString("errorMessage"u8, OtlpJsonText.Clean(message));
+                json.WriteString("errorMessage"u8, message);
             }
 
             json.WriteEndObject();

@@ -74,7 +74,7 @@ public static class RpcStatus
 
         if (message.Length != 0)
         {
-            json.WriteString("message"u8, OtlpJsonText.Clean(message));
+            json.WriteString("message"u8, message);
         }
 
         if (retryAfter is { } delay)
