@@ -1,0 +1,159 @@
+namespace Cluster.Node.Exporters.Local;
+
+/// <summary>
+/// A file of lines that ends with a whole line: what is appended is either all there or not at all. Bytes are the operating system's after
+/// <see cref="Append"/>, and on disk after <see cref="Dispose"/>. A pipe or a terminal works too, but nothing can be cut off there.
+/// Not thread-safe.
+/// </summary>
+internal sealed class LineFile : IDisposable
+{
+    private const int ScanSize = 64 << 10;
+
+    private readonly FileStream _stream;
+    private bool _unfinished;
+
+    private LineFile(FileStream stream) => _stream = stream;
+
+    /// <summary>Bytes of whole lines; always 0 for what is no file.</summary>
+    public long Length { get; private set; }
+
+    /// <summary>Opens or makes a file.</summary>
+    /// <param name="path">Its path.</param>
+    /// <param name="keep">Whether to keep what is in it, but for an unfinished last line.</param>
+    /// <param name="cut">Bytes of that.</param>
+    /// <exception cref="IOException">It cannot be opened, another writer has it, or it does not hold lines of JSON.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be opened.</exception>
+    public static LineFile Open(string path, bool keep, out long cut)
+    {
+        cut = 0;
+        bool device = path.StartsWith("/dev/", StringComparison.Ordinal);
+        FileStream stream = new(
+            path,
+            keep || device ? FileMode.OpenOrCreate : FileMode.Create,
+            device ? FileAccess.Write : FileAccess.ReadWrite,
+            FileShare.Read,
+            bufferSize: 0);
+        try
+        {
+            LineFile file = new(stream);
+            if (stream.CanSeek)
+            {
+                long whole = WholeLines(stream);
+                cut = stream.Length - whole;
+                file.Length = whole;
+                if (cut > 0)
+                {
+                    stream.SetLength(whole);
+                }
+            }
+
+            return file;
+        }
+        catch
+        {
+            stream.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Appends one line with its newline.</summary>
+    /// <exception cref="IOException">It could not be written; the file ends with the line before.</exception>
+    public void Append(ReadOnlySpan<byte> line)
+    {
+        if (!_stream.CanSeek)
+        {
+            _stream.Write(line);
+            return;
+        }
+
+        // Somebody may have emptied it; going on at the old place would leave a hole.
+        long end = Math.Min(_stream.Length, Length);
+        if (_unfinished || _stream.Length > end)
+        {
+            _stream.SetLength(end);
+            _unfinished = false;
+        }
+
+        try
+        {
+            _stream.Position = end;
+            _stream.Write(line);
+            Length = end + line.Length;
+        }
+        catch
+        {
+            _unfinished = true;
+            Length = end;
+            Cut();
+            throw;
+        }
+    }
+
+    /// <summary>Puts it on disk and closes it.</summary>
+    public void Dispose()
+    {
+        Cut();
+        try
+        {
+            _stream.Flush(flushToDisk: _stream.CanSeek);
+        }
+        catch (IOException)
+        {
+            // The bytes are the operating system's; that it could not put them on disk now is reported to nobody who could do more.
+        }
+
+        _stream.Dispose();
+    }
+
+    private void Cut()
+    {
+        if (!_unfinished)
+        {
+            return;
+        }
+
+        try
+        {
+            _stream.SetLength(Length);
+            _unfinished = false;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Tried again before the next line.
+        }
+    }
+
+    /// <summary>Where the last whole line ends.</summary>
+    private static long WholeLines(FileStream stream)
+    {
+        byte[] block = new byte[ScanSize];
+        long end = stream.Length;
+        long lineStart = 0;
+        while (end > 0 && lineStart == 0)
+        {
+            long start = Math.Max(end - ScanSize, 0);
+            Span<byte> bytes = block.AsSpan(0, (int)(end - start));
+            stream.Position = start;
+            stream.ReadExactly(bytes);
+            lineStart = start + bytes.LastIndexOf((byte)'\n') + 1;
+            if (bytes.LastIndexOf((byte)'\n') < 0)
+            {
+                lineStart = 0;
+            }
+
+            end = start;
+        }
+
+        if (lineStart < stream.Length)
+        {
+            // Only what this exporter can have left is cut; anything else is somebody's.
+            stream.Position = lineStart;
+            if (stream.ReadByte() != '{')
+            {
+                throw new IOException($"{stream.Name} does not end with a line of JSON; it is not changed");
+            }
+        }
+
+        return lineStart;
+    }
+}
