@@ -70,7 +70,7 @@ internal sealed class AdminRoutes
     /// <summary>The route of <paramref name="path"/>; null when there is none.</summary>
     public AdminRoute? Find(string path, out string parameter)
     {
-        string trimmed = path.Length > 1 && path[^1] == '/' ? path[..^1] : path;
+        string trimmed = path.Length > 2 && path[^1] == '/' ? path[..^1] : path;
         foreach (AdminRoute route in All)
         {
             if (route.Matches(trimmed, out parameter))
