@@ -1,0 +1,44 @@
+namespace Cluster.Node.Telemetry;
+
+/// <summary>
+/// IDs of log events: one for each message, never reused, never changed; alerts are built on them. Ranges: 1000 node, 2000 gateway,
+/// 3000 exporters, 4000 sharding, 5000 admin. Those of exporters are listed beside them.
+/// </summary>
+public static class EventIds
+{
+    /// <summary>First of the node's own: life, configuration.</summary>
+    public const int Node = 1000;
+
+    /// <summary>First of the doors.</summary>
+    public const int Gateway = 2000;
+
+    /// <summary>First of the exporters.</summary>
+    public const int Exporters = 3000;
+
+    /// <summary>First of shards and trace actors.</summary>
+    public const int Sharding = 4000;
+
+    /// <summary>First of the admin endpoint.</summary>
+    public const int Admin = 5000;
+
+    /// <summary>The node starts.</summary>
+    public const int NodeStarting = Node + 1;
+
+    /// <summary>The node takes spans.</summary>
+    public const int NodeReady = Node + 2;
+
+    /// <summary>The node takes no more spans.</summary>
+    public const int NodeDraining = Node + 3;
+
+    /// <summary>The node has ended well.</summary>
+    public const int NodeStopped = Node + 4;
+
+    /// <summary>The node ends because of an error.</summary>
+    public const int NodeFailed = Node + 5;
+
+    /// <summary>An admin request ended in an unexpected error.</summary>
+    public const int AdminRequestFailed = Admin + 1;
+
+    /// <summary>The shards did not answer an admin request in time.</summary>
+    public const int AdminRequestTimedOut = Admin + 2;
+}

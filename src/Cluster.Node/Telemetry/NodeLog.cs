@@ -1,0 +1,20 @@
+namespace Cluster.Node.Telemetry;
+
+/// <summary>What the node logs of its own life.</summary>
+internal static partial class NodeLog
+{
+    [LoggerMessage(EventIds.NodeStarting, LogLevel.Information, "Starting node {NodeId}, version {Version}")]
+    public static partial void Starting(this ILogger logger, string nodeId, string version);
+
+    [LoggerMessage(EventIds.NodeReady, LogLevel.Information, "Ready: taking spans")]
+    public static partial void Ready(this ILogger logger);
+
+    [LoggerMessage(EventIds.NodeDraining, LogLevel.Information, "Draining ({Reason}): {PendingTraces} pending traces")]
+    public static partial void Draining(this ILogger logger, string reason, long pendingTraces);
+
+    [LoggerMessage(EventIds.NodeStopped, LogLevel.Information, "Stopped after {UptimeSeconds} s: {AcceptedSpans} spans accepted, {KeptSpans} kept")]
+    public static partial void Stopped(this ILogger logger, double uptimeSeconds, long acceptedSpans, long keptSpans);
+
+    [LoggerMessage(EventIds.NodeFailed, LogLevel.Critical, "The node ends because of an error")]
+    public static partial void Failed(this ILogger logger, Exception exception);
+}
