@@ -13,12 +13,15 @@ internal static partial class ComponentId
         return (slash < 0 ? id : id[..slash]).Trim();
     }
 
+    /// <summary>Whether it is a name at all.</summary>
+    public static bool IsValid(string id) => Pattern().IsMatch(id);
+
     /// <summary>The blocks of a section by ID, except those whose ID is wrong, which are reported.</summary>
     public static IEnumerable<(string Id, ConfigurationSection Section)> Components(ConfigurationSection parent)
     {
         foreach (string id in parent.Keys.ToArray())
         {
-            if (!Pattern().IsMatch(id))
+            if (!IsValid(id))
             {
                 parent.Ignore(id);
                 parent.Error(id, "is not a component name", "write 'type' or 'type/name', otlp/2 for example");

@@ -67,7 +67,7 @@ internal static class ConfigurationSectionExtensions
         string value = section.String(key, values[0])!;
         if (!values.Contains(value))
         {
-            section.Error(key, $"'{value}' is not one of its values", "use " + string.Join(" or ", values!));
+            section.Error(key, $"'{value}' is not one of its values", $"use {string.Join(", ", values[..^1]!)} or {values[^1]}");
             return values[0];
         }
 

@@ -23,7 +23,7 @@ internal static class ExporterReader
         {
             foreach ((string id, ConfigurationSection section) in ComponentId.Components(exporters))
             {
-                bool used = pipeline?.Exporters.Contains(id) ?? true;
+                bool used = pipeline?.Uses("exporters", id) ?? true;
                 switch (ComponentId.TypeOf(id))
                 {
                     case "otlp" or "otlp_grpc":
@@ -51,7 +51,7 @@ internal static class ExporterReader
         }
 
         PipelineReader.CheckReferences(pipeline, "exporters", exporters);
-        return [.. pipeline.Exporters.Distinct().Where(blocks.ContainsKey).Select(id => blocks[id])];
+        return [.. (pipeline.Exporters ?? []).Distinct().Where(blocks.ContainsKey).Select(id => blocks[id])];
     }
 
     private static ExporterBlock ReadDebug(string id, ConfigurationSection section, ConfigurationReading reading)

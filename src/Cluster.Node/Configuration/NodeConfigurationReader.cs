@@ -46,6 +46,7 @@ public static class NodeConfigurationReader
         reading.Close(root);
 
         RelationChecks.CheckAddresses(listeners, exporters, errors);
+        RelationChecks.CheckQueues(exporters, availableMemoryBytes, errors);
         if (receiver is not null)
         {
             RelationChecks.CheckSizes(receiver, limits, errors);
@@ -79,7 +80,7 @@ public static class NodeConfigurationReader
         {
             foreach ((string id, ConfigurationSection section) in ComponentId.Components(receivers))
             {
-                bool used = pipeline?.Receivers.Contains(id) ?? true;
+                bool used = pipeline?.Uses("receivers", id) ?? true;
                 if (ComponentId.TypeOf(id) != "otlp")
                 {
                     if (used)

@@ -6,19 +6,22 @@ namespace Cluster.Node.Configuration;
 /// <summary>The traces pipeline, as named under <c>service.pipelines</c>.</summary>
 /// <param name="Id"><c>traces</c> or <c>traces/name</c>.</param>
 /// <param name="Section">Its block, for findings.</param>
-/// <param name="Receivers">IDs.</param>
-/// <param name="Processors">IDs, in order.</param>
-/// <param name="Exporters">IDs, in order.</param>
+/// <param name="Receivers">IDs; null when the list is wrong, which the errors say.</param>
+/// <param name="Processors">IDs, in order; null when the list is wrong.</param>
+/// <param name="Exporters">IDs, in order; null when the list is wrong.</param>
 internal sealed record Pipeline(
-    string Id, ConfigurationSection Section, IReadOnlyList<string> Receivers, IReadOnlyList<string> Processors, IReadOnlyList<string> Exporters)
+    string Id, ConfigurationSection Section, IReadOnlyList<string>? Receivers, IReadOnlyList<string>? Processors, IReadOnlyList<string>? Exporters)
 {
-    /// <summary>The names in one of its lists.</summary>
-    public IReadOnlyList<string> this[string kind] => kind switch
+    /// <summary>The names in one of its lists; null when that is wrong.</summary>
+    public IReadOnlyList<string>? this[string kind] => kind switch
     {
         "receivers" => Receivers,
         "processors" => Processors,
         _ => Exporters,
     };
+
+    /// <summary>Whether one of its lists names the component; true when nobody can know.</summary>
+    public bool Uses(string kind, string id) => this[kind]?.Contains(id) ?? true;
 }
 
 /// <summary>Reads <c>service</c> and <c>extensions</c>.</summary>
@@ -46,7 +49,11 @@ internal static class PipelineReader
     /// <summary>Reports each name in the pipeline's list that is not defined, and each definition that it does not name.</summary>
     public static void CheckReferences(Pipeline pipeline, string kind, ConfigurationSection? definitions)
     {
-        IReadOnlyList<string> names = pipeline[kind];
+        if (pipeline[kind] is not { } names)
+        {
+            return;
+        }
+
         string[] defined = definitions is null ? [] : [.. definitions.Keys];
         for (int i = 0; i < names.Count; i++)
         {
@@ -63,7 +70,7 @@ internal static class PipelineReader
             }
         }
 
-        foreach (string id in defined.Except(names))
+        foreach (string id in defined.Except(names).Where(ComponentId.IsValid))
         {
             definitions!.Warning(id, "is not used by the pipeline", $"name it in {pipeline.Section.PathOf(kind)}, or remove it");
         }
@@ -118,16 +125,17 @@ internal static class PipelineReader
         return pipeline;
     }
 
-    private static IReadOnlyList<string> Names(ConfigurationSection section, string kind)
+    private static IReadOnlyList<string>? Names(ConfigurationSection section, string kind)
     {
         IReadOnlyList<string>? names = section.Strings(kind);
-        if (names is null or [])
+        if (names is [] || !section.Has(kind))
         {
             string example = kind switch { "receivers" => "[otlp]", "processors" => "[tail_sampling]", _ => "[otlp/backend]" };
             section.Error(kind, section.Has(kind) ? "must not be empty" : "is missing", $"list what the pipeline uses, {example} for example");
+            return null;
         }
 
-        return names ?? [];
+        return names;
     }
 
     private static void ReadExtensions(ConfigurationSection root)

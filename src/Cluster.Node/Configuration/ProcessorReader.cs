@@ -25,7 +25,7 @@ internal static class ProcessorReader
         {
             foreach ((string id, ConfigurationSection section) in ComponentId.Components(processors))
             {
-                bool used = pipeline?.Processors.Contains(id) ?? true;
+                bool used = pipeline?.Uses("processors", id) ?? true;
                 switch (ComponentId.TypeOf(id))
                 {
                     case "tail_sampling":
@@ -57,7 +57,7 @@ internal static class ProcessorReader
         if (pipeline is not null)
         {
             PipelineReader.CheckReferences(pipeline, "processors", processors);
-            if (tailSampling is null && !pipeline.Processors.Any(p => ComponentId.TypeOf(p) == "tail_sampling") && pipeline.Processors.Count > 0)
+            if (pipeline.Processors is { } names && !names.Any(p => ComponentId.TypeOf(p) == "tail_sampling"))
             {
                 pipeline.Section.Error("processors", "has no tail_sampling processor", "add 'tail_sampling', and define it under 'processors'");
             }

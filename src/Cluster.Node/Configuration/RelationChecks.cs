@@ -1,4 +1,5 @@
 using Cluster.Gateway.Receivers.Otlp;
+using Cluster.Node.Exporters;
 using Cluster.Sampling.Configuration;
 
 namespace Cluster.Node.Configuration;
@@ -31,6 +32,25 @@ internal static class RelationChecks
                     $"{target} is this node's own {own.Name} address: kept traces would come back for ever",
                     "name the back end's address");
             }
+        }
+    }
+
+    /// <summary>The queues of all exporters together should leave memory for the traces that wait for their decision.</summary>
+    public static void CheckQueues(IReadOnlyList<ExporterBlock> exporters, long availableMemoryBytes, ConfigurationErrors errors)
+    {
+        long bytes = exporters.Sum(e => e.Options switch
+        {
+            SendingExporterOptions sending => sending.Queue.Bytes,
+            FileExporterOptions file => file.Queue.Bytes,
+            _ => 0,
+        });
+        if (bytes > availableMemoryBytes / 2)
+        {
+            errors.Warning(
+                "exporters",
+                exporters[0].Section.Line,
+                $"the sending queues together may hold {bytes >> 20} MiB, more than half of the memory there is ({availableMemoryBytes >> 20} MiB)",
+                "lower sending_queue.queue_size");
         }
     }
 
