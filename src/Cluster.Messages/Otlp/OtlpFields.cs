@@ -52,6 +52,22 @@ public static class OtlpFields
         public const int EntityRefs = 3;
     }
 
+    /// <summary><c>EntityRef</c> (development).</summary>
+    public static class EntityRef
+    {
+        /// <summary>string.</summary>
+        public const int SchemaUrl = 1;
+
+        /// <summary>string.</summary>
+        public const int Type = 2;
+
+        /// <summary>repeated string.</summary>
+        public const int IdKeys = 3;
+
+        /// <summary>repeated string.</summary>
+        public const int DescriptionKeys = 4;
+    }
+
     /// <summary><c>ScopeSpans</c>.</summary>
     public static class ScopeSpans
     {

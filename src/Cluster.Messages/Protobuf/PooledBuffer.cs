@@ -8,6 +8,8 @@ namespace Cluster.Messages.Protobuf;
 /// </summary>
 public sealed class PooledBuffer : IBufferWriter<byte>, IDisposable
 {
+    private const int MaxTagSize = 5;
+
     private byte[] _array;
 
     /// <summary>An empty buffer with room for <paramref name="capacity"/> bytes.</summary>
@@ -59,6 +61,33 @@ public sealed class PooledBuffer : IBufferWriter<byte>, IDisposable
         EnsureRoom(bytes.Length);
         bytes.CopyTo(_array.AsSpan(Length));
         Length += bytes.Length;
+    }
+
+    /// <summary>
+    /// Begins a length-delimited protobuf field whose length is not known yet. Write the content, then call <see cref="EndMessage"/>;
+    /// fields nest.
+    /// </summary>
+    /// <returns>Where the content begins, for <see cref="EndMessage"/>.</returns>
+    public int BeginMessage(int field)
+    {
+        EnsureRoom(MaxTagSize + 1);
+        Length = WireWriter.WriteTag(_array, Length, field, WireType.LengthDelimited) + 1;
+        return Length;
+    }
+
+    /// <summary>Ends the field begun last: puts its length before its content, which moves up when one byte is too few for the length.</summary>
+    public void EndMessage(int contentStart)
+    {
+        int length = Length - contentStart;
+        int shift = WireWriter.VarintSize((uint)length) - 1;
+        if (shift > 0)
+        {
+            EnsureRoom(shift);
+            _array.AsSpan(contentStart, length).CopyTo(_array.AsSpan(contentStart + shift));
+            Length += shift;
+        }
+
+        WireWriter.WriteVarint(_array, contentStart - 1, (uint)length);
     }
 
     /// <summary>Returns the array to the pool. Calling it again does nothing.</summary>
