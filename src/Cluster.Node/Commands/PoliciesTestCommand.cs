@@ -17,7 +17,9 @@ internal static class PoliciesTestCommand
     {
         Option<string> config = new("--config")
         {
-            Description = "Configuration file, or a file with only 'policies:' and other keys of tail_sampling.", HelpName = "FILE", Required = true,
+            Description = "Configuration file, or a file with only 'policies:' and other keys of tail_sampling.",
+            HelpName = "FILE",
+            Required = true,
         };
         Option<string[]> traces = new("--traces")
         {

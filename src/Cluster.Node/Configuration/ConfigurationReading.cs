@@ -1,5 +1,4 @@
 using Cluster.Sampling.Configuration;
-using Cluster.Sampling.Decisions;
 
 namespace Cluster.Node.Configuration;
 
@@ -17,9 +16,6 @@ internal sealed class ConfigurationReading(ConfigurationErrors errors)
 
     /// <summary>Every path that was read or would have been, present or not: what the reference page has to name.</summary>
     public SortedSet<string> KnownPaths { get; } = new(StringComparer.Ordinal);
-
-    /// <summary>Compiles the policies of a <c>tail_sampling</c> block.</summary>
-    public Func<ConfigurationSection, PolicySet?> CompilePolicies { get; init; } = PolicyCompilerSeam.Compile;
 
     /// <summary>Ends the reading of a section: reports the keys that nobody asked for.</summary>
     public void Close(ConfigurationSection section)

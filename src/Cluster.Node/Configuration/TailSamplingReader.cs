@@ -1,5 +1,6 @@
 using Cluster.Sampling.Configuration;
 using Cluster.Sampling.Decisions;
+using Cluster.Sampling.Policies;
 using Cluster.Sharding.Region;
 
 namespace Cluster.Node.Configuration;
@@ -13,7 +14,7 @@ internal static class TailSamplingReader
     /// <summary>Reads the block's own keys and compiles its policies; null policies when they have errors.</summary>
     public static (ShardRegionOptions Options, PolicySet? Policies) Read(ConfigurationSection section, ConfigurationReading reading)
     {
-        PolicySet? policies = reading.CompilePolicies(section);
+        PolicySet? policies = PolicyCompiler.Compile(section);
         ReadWithoutEffect(section);
         ShardRegionOptions defaults = new();
         (long sampled, long nonSampled) = ReadDecisionCache(section, defaults, reading);
