@@ -42,7 +42,7 @@ internal static class YamlScalar
         {
             ['0', 'x' or 'X', ..] => 16,
             ['0', 'b' or 'B', ..] => 2,
-            ['0', 'o' or 'O', ..] or ['0', _, ..] => 8,
+            ['0', 'o' or 'O' or (>= '0' and <= '9'), ..] => 8,
             _ => 10,
         };
         digits = radix == 10 ? digits : digits[1] is >= '0' and <= '9' ? digits[1..] : digits[2..];
