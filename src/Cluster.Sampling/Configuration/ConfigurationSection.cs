@@ -53,13 +53,30 @@ public sealed class ConfigurationSection
     /// <summary>The section's keys, as written.</summary>
     public IEnumerable<string> Keys => _values.Keys;
 
+    /// <summary>The keys that were read or ignored so far, whether they are there or not.</summary>
+    public IEnumerable<string> KnownKeys => _known;
+
+    /// <summary>
+    /// The tag of a scalar that was put in for a reference such as <c>${env:NAME}</c>: it reads as a string, and also as a number, a boolean
+    /// or null when its text is one.
+    /// </summary>
+    public static TagName ExpandedTag { get; } = new("!expanded");
+
     /// <summary>Parses a document. Null when it is no YAML mapping; the errors then say why. An empty document is an empty section.</summary>
-    public static ConfigurationSection? Parse(string yaml, ConfigurationErrors errors)
+    /// <param name="yaml">The text.</param>
+    /// <param name="errors">Where findings go.</param>
+    /// <param name="prepare">Called with the document before it is read; may change its nodes, to expand references for example.</param>
+    public static ConfigurationSection? Parse(string yaml, ConfigurationErrors errors, Action<YamlNode>? prepare = null)
     {
         try
         {
             YamlStream stream = [];
             stream.Load(new StringReader(yaml));
+            if (stream.Documents is [{ } document])
+            {
+                prepare?.Invoke(document.RootNode);
+            }
+
             switch (stream.Documents)
             {
                 case []:
@@ -85,6 +102,9 @@ public sealed class ConfigurationSection
 
     /// <summary>Whether the key is there, even without a value. Does not note it as known.</summary>
     public bool Has(string key) => _values.ContainsKey(key);
+
+    /// <summary>Whether the key holds a list. Does not note it as known.</summary>
+    public bool IsList(string key) => _values.TryGetValue(key, out var entry) && entry.Value is YamlSequenceNode;
 
     /// <summary>Whether the key is there with a value other than null. Does not note it as known.</summary>
     public bool HasValue(string key) =>

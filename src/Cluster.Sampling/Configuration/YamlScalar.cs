@@ -17,7 +17,7 @@ internal static class YamlScalar
 
     /// <summary>Whether it is a string.</summary>
     public static bool IsString(YamlScalarNode node) =>
-        !IsPlain(node) || !(IsNull(node) || TryBool(node, out _) || TryInteger(node, out _) || TryNumber(node, out _));
+        !IsPlain(node) || node.Tag == ConfigurationSection.ExpandedTag || !(IsNull(node) || TryBool(node, out _) || TryInteger(node, out _) || TryNumber(node, out _));
 
     /// <summary>Reads <c>true</c> or <c>false</c>.</summary>
     public static bool TryBool(YamlScalarNode node, out bool value)
@@ -42,7 +42,7 @@ internal static class YamlScalar
         {
             ['0', 'x' or 'X', ..] => 16,
             ['0', 'b' or 'B', ..] => 2,
-            ['0', 'o' or 'O', ..] or ['0', _, ..] => 8,
+            ['0', 'o' or 'O' or (>= '0' and <= '9'), ..] => 8,
             _ => 10,
         };
         digits = radix == 10 ? digits : digits[1] is >= '0' and <= '9' ? digits[1..] : digits[2..];

@@ -1,0 +1,89 @@
+using Cluster.Gateway.Receivers.Otlp;
+using Cluster.Node.Configuration;
+using Cluster.Node.Exporters;
+using Cluster.Sampling.Configuration;
+using Cluster.Sharding.Region;
+
+namespace Cluster.Node.Commands;
+
+/// <summary>A configuration in a few lines for people.</summary>
+internal static class ConfigurationSummary
+{
+    /// <summary>Name and text of each line; the name is empty where a line goes on with the one before.</summary>
+    public static IEnumerable<(string Name, string Text)> Lines(NodeConfiguration configuration)
+    {
+        foreach (var line in Doors(configuration.Receiver))
+        {
+            yield return line;
+        }
+
+        foreach (var line in Decisions(configuration.Sharding))
+        {
+            yield return line;
+        }
+
+        for (int i = 0; i < configuration.Policies.Policies.Count; i++)
+        {
+            yield return (i == 0 ? "policies" : "", $"{i + 1}. {configuration.Policies.Policies[i].Name} ({configuration.Policies.Policies[i].Type})");
+        }
+
+        for (int i = 0; i < configuration.Exporters.Count; i++)
+        {
+            yield return (i == 0 ? "exports" : "", $"{configuration.Exporters[i].Id}: {Describe(configuration.Exporters[i])}");
+        }
+
+        yield return ("admin", configuration.Admin.Endpoint is { } admin ? $"http://{admin}" : "off");
+        yield return ("memory", $"traces wait in up to {Size(configuration.Sharding.MemorySoftBytes)}, never more than {Size(configuration.Sharding.MemoryHardBytes)}");
+    }
+
+    private static IEnumerable<(string Name, string Text)> Doors(OtlpReceiverOptions receiver)
+    {
+        if (receiver.Grpc is { } grpc)
+        {
+            yield return ("receives", $"OTLP/gRPC on {grpc.Endpoint}{Tls(grpc.Tls)}");
+        }
+
+        if (receiver.Http is { } http)
+        {
+            yield return (receiver.Grpc is null ? "receives" : "", $"OTLP/HTTP on {http.Endpoint}{http.TracesPath}{Tls(http.Tls)}");
+        }
+    }
+
+    private static IEnumerable<(string Name, string Text)> Decisions(ShardRegionOptions sharding)
+    {
+        string sooner = "";
+        if (sharding.DecisionWaitAfterRootReceived > TimeSpan.Zero)
+        {
+            sooner += $", or {GoDuration.Format(sharding.DecisionWaitAfterRootReceived)} after its root";
+        }
+
+        if (sharding.Settle > TimeSpan.Zero)
+        {
+            sooner += $", or when it is complete and quiet for {GoDuration.Format(sharding.Settle)}";
+        }
+
+        yield return ("decides", $"{GoDuration.Format(sharding.DecisionWait)} after a trace's first span{sooner}");
+        yield return ("", $"up to {sharding.NumTraces} traces wait; {sharding.SampledCacheSize} sampled and {sharding.NonSampledCacheSize} other decisions are remembered");
+    }
+
+    private static string Describe(ExporterOptions exporter) => exporter switch
+    {
+        OtlpGrpcExporterOptions grpc => $"OTLP/gRPC to {grpc.Endpoint.GetLeftPart(UriPartial.Authority)}{Sending(grpc)}",
+        OtlpHttpExporterOptions http => $"OTLP/HTTP {(http.Json ? "JSON" : "protobuf")} to {http.TracesEndpoint.GetLeftPart(UriPartial.Path)}{Sending(http)}",
+        FileExporterOptions file => $"OTLP/JSON lines in {file.Path}{(file.RotateBytes > 0 ? $", a new file every {Size(file.RotateBytes)}" : "")}",
+        DebugExporterOptions debug => $"standard output, {(debug.Detailed ? "one line a span" : "one line a trace")}",
+        _ => exporter.GetType().Name,
+    };
+
+    private static string Sending(SendingExporterOptions options)
+    {
+        string retry = !options.Retry.Enabled ? "not retried"
+            : options.Retry.MaxElapsedTime == TimeSpan.Zero ? "retried until it is taken"
+            : $"retried for {GoDuration.Format(options.Retry.MaxElapsedTime)}";
+        return $"{(options.Gzip ? ", gzip" : "")}, queue of {Size(options.Queue.Bytes)}, {retry}";
+    }
+
+    private static string Tls(TlsServerOptions? tls) => tls is null ? "" : tls.ClientCaFile is null ? ", TLS" : ", TLS with client certificates";
+
+    private static string Size(long bytes) => bytes >= 1 << 20 ? $"{bytes >> 20} MiB" : $"{bytes} bytes";
+}

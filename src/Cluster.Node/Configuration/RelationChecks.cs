@@ -1,0 +1,75 @@
+using Cluster.Gateway.Receivers.Otlp;
+using Cluster.Node.Exporters;
+using Cluster.Sampling.Configuration;
+
+namespace Cluster.Node.Configuration;
+
+/// <summary>What has to hold between blocks that are right by themselves.</summary>
+internal static class RelationChecks
+{
+    /// <summary>Two listeners at one address, and an exporter that would send to this node's own doors.</summary>
+    public static void CheckAddresses(IReadOnlyList<Listener> listeners, IEnumerable<ExporterBlock> exporters, ConfigurationErrors errors)
+    {
+        for (int i = 0; i < listeners.Count; i++)
+        {
+            Listener second = listeners[i];
+            if (listeners.Take(i).FirstOrDefault(l => l.Address.Overlaps(second.Address)) is { } first)
+            {
+                errors.Error(
+                    second.Path,
+                    second.Line,
+                    $"{second.Name} would listen on {second.Address}, which {first.Name} takes already ({first.Address})",
+                    "give each a port of its own");
+            }
+        }
+
+        foreach (ExporterBlock exporter in exporters)
+        {
+            if (exporter.Target is { } target && listeners.FirstOrDefault(l => l.Address.IsReachedBy(target)) is { } own)
+            {
+                exporter.Section.Error(
+                    exporter.EndpointKey,
+                    $"{target} is this node's own {own.Name} address: kept traces would come back for ever",
+                    "name the back end's address");
+            }
+        }
+    }
+
+    /// <summary>The queues of all exporters together should leave memory for the traces that wait for their decision.</summary>
+    public static void CheckQueues(IReadOnlyList<ExporterBlock> exporters, long availableMemoryBytes, ConfigurationErrors errors)
+    {
+        long bytes = exporters.Sum(e => e.Options switch
+        {
+            SendingExporterOptions sending => sending.Queue.Bytes,
+            FileExporterOptions file => file.Queue.Bytes,
+            _ => 0,
+        });
+        if (bytes > availableMemoryBytes / 2)
+        {
+            errors.Warning(
+                "exporters",
+                exporters[0].Section.Line,
+                $"the sending queues together may hold {bytes >> 20} MiB, more than half of the memory there is ({availableMemoryBytes >> 20} MiB)",
+                "lower sending_queue.queue_size");
+        }
+    }
+
+    /// <summary>A request of the largest size that a door takes must fit into what all requests together may hold.</summary>
+    public static void CheckSizes(ReceiverBlock receiver, GatewayLimits limits, ConfigurationErrors errors)
+    {
+        Check(receiver.Options.Grpc?.MaxMessageBytes, "grpc.max_recv_msg_size_mib");
+        Check(receiver.Options.Http?.MaxBodyBytes, "http.max_request_body_size");
+
+        void Check(int? bytes, string key)
+        {
+            if (bytes > limits.InFlightBytes)
+            {
+                errors.Error(
+                    receiver.Section.PathOf("protocols." + key),
+                    receiver.Section.LineOf("protocols"),
+                    $"{bytes} bytes are more than limits.in_flight_bytes ({limits.InFlightBytes})",
+                    "raise limits.in_flight_bytes to several such requests");
+            }
+        }
+    }
+}

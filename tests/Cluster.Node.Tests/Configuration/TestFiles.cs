@@ -1,0 +1,75 @@
+using Cluster.Node.Configuration;
+using Cluster.Sampling.Configuration;
+
+namespace Cluster.Node.Tests.Configuration;
+
+/// <summary>Files of the source tree, and how tests read configurations.</summary>
+internal static class TestFiles
+{
+    public const long AvailableMemory = 8L << 30;
+
+    public static string Root { get; } = FindRoot();
+
+    public static string Folder(string relative) => Path.Combine(Root, relative);
+
+    public static NodeConfiguration? Read(string yaml, out ConfigurationErrors errors, ListenOverrides? listen = null)
+    {
+        errors = new ConfigurationErrors();
+        return NodeConfigurationReader.Read(yaml, Variable, AvailableMemory, errors, listen);
+    }
+
+    /// <summary>Reads a file that must have no error; its warnings do not matter.</summary>
+    public static NodeConfiguration ReadGood(string yaml, ListenOverrides? listen = null)
+    {
+        NodeConfiguration? configuration = Read(yaml, out ConfigurationErrors errors, listen);
+        Assert.False(errors.HasErrors, string.Join('\n', errors.All));
+        return configuration!;
+    }
+
+    public static string Findings(string name, ConfigurationErrors errors)
+    {
+        ConfigurationSource source = new(name, "");
+        return string.Concat(errors.All.Select(e => source.Describe(e) + "\n"));
+    }
+
+    /// <summary>A small file that runs, with lines replaced or added.</summary>
+    public static string Minimal(string receiver = "{ protocols: { grpc: , http: } }", string tailSampling = "", string exporter = "{}", string rest = "") => $$"""
+        receivers:
+          otlp: {{receiver}}
+        processors:
+          tail_sampling:
+            policies: [{ name: all, type: always_sample }]
+            {{tailSampling}}
+        exporters:
+          debug: {{exporter}}
+        service:
+          pipelines:
+            traces: { receivers: [otlp], processors: [tail_sampling], exporters: [debug] }
+        {{rest}}
+        """;
+
+    public static string? Variable(string name) => name switch
+    {
+        "HOST" => "10.0.0.7",
+        "PORT" => "5317",
+        "WAIT" => "750ms",
+        "DIGITS" => "0123456789",
+        "DOLLARS" => "pa$$word${HOST}",
+        "EMPTY" => "",
+        "TRUE" => "true",
+        "LIST" => "[otlp]",
+        "TOKEN" => "Bearer: {abc}",
+        _ => null,
+    };
+
+    private static string FindRoot()
+    {
+        string? folder = AppContext.BaseDirectory;
+        while (folder is not null && !File.Exists(Path.Combine(folder, "ActorSampling.sln")))
+        {
+            folder = Path.GetDirectoryName(folder);
+        }
+
+        return folder ?? throw new InvalidOperationException("not inside the source tree");
+    }
+}
