@@ -1,3 +1,0 @@
-namespace Cluster.Testing;
-
-internal static class Placeholder;
