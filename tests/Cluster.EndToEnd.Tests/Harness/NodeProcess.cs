@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 
 namespace Cluster.EndToEnd.Tests.Harness;
@@ -83,6 +84,31 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     {
         using HttpResponseMessage response = await _admin.GetAsync(new Uri(_addresses["admin"], path), TestContext.Current.CancellationToken);
         return (response.StatusCode, await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+    }
+
+    /// <summary>What the node says of a trace: pending, sampled, not_sampled or dropped; null when it does not know it.</summary>
+    public async Task<string?> StateOfAsync(string traceId)
+    {
+        (HttpStatusCode status, string body) = await AskAsync($"/api/traces/{traceId}");
+        if (status == HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+
+        Assert.Equal(HttpStatusCode.OK, status);
+        using JsonDocument trace = JsonDocument.Parse(body);
+        return trace.RootElement.GetProperty("state").GetString();
+    }
+
+    /// <summary>Waits until the node says <paramref name="state"/> of each trace.</summary>
+    public async Task WaitForStateAsync(string state, params IEnumerable<string> traceIds)
+    {
+        foreach (string traceId in traceIds)
+        {
+            string? last = null;
+            await Eventually.HoldsAsync(
+                async () => (last = await StateOfAsync(traceId)) == state, () => $"{traceId} is {state}; it is {last ?? "unknown"}");
+        }
     }
 
     /// <summary>Sends SIGTERM, waits for the end, and returns the exit code.</summary>

@@ -57,6 +57,24 @@ internal sealed class RecordingBackend : IAsyncDisposable
     /// <summary>Spans received of this trace, repeated ones counted again.</summary>
     public int SpansOf(string traceId) => _received.SelectMany(Delivery.Of).Count(delivery => delivery.TraceId == traceId);
 
+    /// <summary>
+    /// Waits until every span of the traces <paramref name="kept"/> in <paramref name="sent"/> has arrived at least once. What else arrived is
+    /// for <see cref="Delivery.AssertKept"/> to say.
+    /// </summary>
+    public async Task WaitForAsync(IEnumerable<ExportTraceServiceRequest> sent, IEnumerable<string> kept)
+    {
+        HashSet<string> keptIds = [.. kept];
+        HashSet<string> expected = [.. sent.SelectMany(Delivery.Of).Where(span => keptIds.Contains(span.TraceId)).Select(span => span.TraceId + span.SpanId)];
+        HashSet<string> missing = expected;
+        await Eventually.HoldsAsync(
+            () =>
+            {
+                missing = [.. expected.Except(_received.SelectMany(Delivery.Of).Select(span => span.TraceId + span.SpanId))];
+                return missing.Count == 0;
+            },
+            () => $"{expected.Count} spans arrived; {missing.Count} are missing, {string.Join(", ", missing.Take(5))}; problems: {string.Join('\n', Problems)}");
+    }
+
     /// <summary>Stops listening and drops every connection.</summary>
     public async Task GoDownAsync()
     {
