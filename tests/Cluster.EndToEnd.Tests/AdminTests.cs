@@ -12,7 +12,7 @@ public sealed class AdminTests
     public async Task Admin_OfARunningNode_AnswersEveryQuestion()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, DecisionWait = "500ms" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "500ms" });
         string kept = TraceBuilder.TraceId(1).ToString();
         string notKept = TraceBuilder.TraceId(2).ToString();
         using OtlpSender sender = OtlpSender.Grpc(node.Grpc);
@@ -43,7 +43,7 @@ public sealed class AdminTests
     public async Task Admin_AboutATrace_SaysWhyForKeptAndForOthers()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, DecisionWait = "500ms" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "500ms" });
         string kept = TraceBuilder.TraceId(1).ToString();
         string notKept = TraceBuilder.TraceId(2).ToString();
         using OtlpSender sender = OtlpSender.Grpc(node.Grpc);
@@ -65,7 +65,7 @@ public sealed class AdminTests
     public async Task Admin_AboutAnUnknownTrace_Says404()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend));
         Assert.Null(await node.StateOfAsync(TraceBuilder.TraceId(99).ToString()));
     }
 

@@ -18,7 +18,7 @@ public sealed class BackendFailureTests
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
         backend.Answer = BackendAnswer.Unavailable(TimeSpan.FromMilliseconds(retryAfterMs));
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, Exporter = exporter, DecisionWait = "500ms" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend, exporter) { DecisionWait = "500ms" });
         ExportTraceServiceRequest request = await SendAsync(node);
         await Eventually.HoldsAsync(() => backend.Attempts >= 2, () => $"the exporter tried again; attempts: {backend.Attempts}");
         backend.Answer = BackendAnswer.Accept;
@@ -31,7 +31,7 @@ public sealed class BackendFailureTests
     public async Task Backend_DownThenUp_GetsEveryKeptTraceOnce(Exporter exporter)
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, Exporter = exporter, DecisionWait = "500ms" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend, exporter) { DecisionWait = "500ms" });
         await backend.GoDownAsync();
         ExportTraceServiceRequest request = await SendAsync(node);
         await node.WaitForStateAsync("sampled", Kept);
@@ -43,7 +43,7 @@ public sealed class BackendFailureTests
     public async Task Backend_DownBetweenTwoTraces_GetsBothOverNewConnections()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, DecisionWait = "200ms" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "200ms" });
         using OtlpSender sender = OtlpSender.Grpc(node.Grpc);
         ExportTraceServiceRequest before = new TraceBuilder().Span(1, 1).Error().Build();
         ExportTraceServiceRequest after = new TraceBuilder().Span(2, 1).Error().Build();
@@ -62,7 +62,7 @@ public sealed class BackendFailureTests
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
         backend.Answer = BackendAnswer.Hang;
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, DecisionWait = "500ms", ExportTimeout = "1s" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "500ms", ExportTimeout = "1s" });
         ExportTraceServiceRequest request = await SendAsync(node);
         await Eventually.HoldsAsync(() => backend.Attempts >= 1, () => "the exporter tried");
         backend.Answer = BackendAnswer.Accept;
@@ -76,7 +76,7 @@ public sealed class BackendFailureTests
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
         backend.Answer = BackendAnswer.Refuse;
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, Exporter = exporter, DecisionWait = "200ms" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend, exporter) { DecisionWait = "200ms" });
         using OtlpSender sender = OtlpSender.Grpc(node.Grpc);
         ExportTraceServiceRequest refused = new TraceBuilder().Span(1, 1).Error().Build();
         ExportTraceServiceRequest next = new TraceBuilder().Span(2, 1).Error().Build();

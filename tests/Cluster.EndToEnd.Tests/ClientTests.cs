@@ -17,7 +17,7 @@ public sealed class JavaScriptClientTests
     public async Task JavaScriptSdk_ThroughTheNode_KeepsExactlyTheRightTraces(string protocol, string compression, Exporter exporter)
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, Exporter = exporter });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend, exporter));
         ClientReport report = await JavaScriptClient.RunAsync(protocol == "grpc" ? node.Grpc : node.Http, protocol, compression);
         await ClientScenario.AssertSampledAsync(node, backend, report);
     }
@@ -32,7 +32,7 @@ public sealed class DotNetClientTests
     public async Task DotNetSdk_ThroughTheNode_KeepsExactlyTheRightTraces(OtlpExportProtocol protocol, Exporter exporter)
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, Exporter = exporter });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend, exporter));
         ClientReport report = await DotNetClient.RunAsync(protocol == OtlpExportProtocol.Grpc ? node.Grpc : node.Http, protocol);
         await ClientScenario.AssertSampledAsync(node, backend, report);
     }

@@ -15,7 +15,7 @@ public sealed class LateSpanTests
     public async Task Export_SpansAfterTheDecision_FollowIt()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, DecisionWait = "500ms" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "500ms" });
         using OtlpSender sender = OtlpSender.Grpc(node.Grpc);
         ExportTraceServiceRequest first = new TraceBuilder().Span(1, 1).Error().Span(2, 1).Build();
         await sender.SendAsync(first);
@@ -35,7 +35,7 @@ public sealed class LateSpanTests
     public async Task Export_RequestAgainAfterTheDecision_IsNoNewTrace()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, DecisionWait = "500ms" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "500ms" });
         using OtlpSender sender = OtlpSender.Http(node.Http);
         ExportTraceServiceRequest request = new TraceBuilder().Span(2, 1).Span(2, 2, 1).Build();
         await sender.SendAsync(request);

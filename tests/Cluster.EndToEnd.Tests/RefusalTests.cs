@@ -15,7 +15,7 @@ public sealed class RefusalTests
     public async Task Export_MalformedOverGrpc_IsRefusedAndTheNextRequestOnThatConnectionTaken()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, DecisionWait = "500ms" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "500ms" });
         using OtlpSender sender = OtlpSender.Grpc(node.Grpc);
         ExportTraceServiceRequest good = new TraceBuilder().Span(1, 1).Error().Build();
         byte[] cut = new TraceBuilder().Span(2, 1).Error().ToBytes()[..^3];
@@ -36,7 +36,7 @@ public sealed class RefusalTests
     public async Task Export_MalformedOverHttp_IsRefusedAndTheNextRequestOnThatConnectionTaken()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, DecisionWait = "500ms" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "500ms" });
         using OtlpSender sender = OtlpSender.Http(node.Http);
         ExportTraceServiceRequest good = new TraceBuilder().Span(1, 1).Error().Build();
         OtlpAnswer answer = await sender.TrySendAsync(good.ToByteArray()[..^1]);

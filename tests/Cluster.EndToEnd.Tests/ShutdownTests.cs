@@ -13,7 +13,7 @@ public sealed class ShutdownTests
     public async Task SigTerm_PendingTraces_AreDecidedAndSentBeforeTheEnd(Exporter exporter)
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, Exporter = exporter, DecisionWait = "1h" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend, exporter) { DecisionWait = "1h" });
         TraceBuilder builder = new();
         for (ulong trace = 1; trace <= 300; trace++)
         {
@@ -35,7 +35,7 @@ public sealed class ShutdownTests
     public async Task SigTerm_Idle_EndsWithCode0()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend));
         Assert.Equal(0, await node.StopAsync());
         Assert.Empty(backend.Received);
     }

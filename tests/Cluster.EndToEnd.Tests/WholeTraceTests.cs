@@ -14,7 +14,7 @@ public sealed class WholeTraceTests
     public async Task Export_TracesSplitOverRequestsAndConnections_LeaveWhole()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, DecisionWait = "4s" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "4s" });
         const int Traces = 30;
 
         // Spans 1 to 4 of every trace, each from another service in another request: only the last says that the trace is worth keeping.
@@ -41,7 +41,7 @@ public sealed class WholeTraceTests
     public async Task Export_ManyTracesInOneRequest_EachHasItsOwnFate()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, Exporter = Exporter.GrpcGzip });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend, Exporter.GrpcGzip));
         const int Traces = 2000;
         TraceBuilder builder = new();
         for (ulong span = 1; span <= 3; span++)
@@ -66,7 +66,7 @@ public sealed class WholeTraceTests
     public async Task Export_UnknownFieldsAtEveryLevel_AreIntact(Exporter exporter)
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, Exporter = exporter });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend, exporter));
         ExportTraceServiceRequest request = new TraceBuilder()
             .Resource("cart").ResourceAttribute("zone", "a").Scope("library", "1.0")
             .Span(1, 1, name: "root").With("customer.tier", "gold").Event("happened", TraceBuilder.Attribute("why", "because"))
@@ -102,7 +102,7 @@ public sealed class WholeTraceTests
     public async Task Export_SameRequestAgain_CountsOnce()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend, DecisionWait = "4s" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "4s" });
         ExportTraceServiceRequest request = new TraceBuilder().Span(1, 1).Error().Span(1, 2, 1).Span(1, 3, 1).Span(2, 1).Build();
         using OtlpSender first = OtlpSender.Grpc(node.Grpc);
         using OtlpSender second = OtlpSender.Http(node.Http);
@@ -116,7 +116,7 @@ public sealed class WholeTraceTests
     public async Task Export_SpansWithoutIds_AreRejectedAloneAndTheOthersKept()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings { Backend = backend });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend));
         ExportTraceServiceRequest good = new TraceBuilder().Span(1, 1).Error().Span(1, 2, 1).Build();
         ExportTraceServiceRequest bad = good.Clone();
         bad.ResourceSpans[0].ScopeSpans[0].Spans.Insert(1, new Span { Name = "no trace", SpanId = TraceBuilder.SpanIdBytes(5) });

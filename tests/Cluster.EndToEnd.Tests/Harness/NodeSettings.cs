@@ -17,12 +17,11 @@ public enum Exporter
 }
 
 /// <summary>A configuration file: every port free, errors and slow traces and those of gold customers kept.</summary>
-internal sealed record NodeSettings
+/// <param name="Backend">Where the node sends to.</param>
+/// <param name="Exporter">How.</param>
+internal sealed record NodeSettings(RecordingBackend Backend, Exporter Exporter = Exporter.Grpc)
 {
-    public required RecordingBackend Backend { get; init; }
-
-    public Exporter Exporter { get; init; } = Exporter.Grpc;
-
+    /// <summary><c>decision_wait</c>.</summary>
     public string DecisionWait { get; init; } = "2s";
 
     /// <summary>One attempt of the exporter.</summary>
