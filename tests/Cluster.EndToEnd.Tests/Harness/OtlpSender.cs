@@ -1,0 +1,81 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Http.Headers;
+using Cluster.Testing.Otlp;
+using Google.Protobuf;
+
+namespace Cluster.EndToEnd.Tests.Harness;
+
+/// <summary>What a door said.</summary>
+/// <param name="HttpStatus">HTTP status.</param>
+/// <param name="GrpcStatus">gRPC status; null over HTTP.</param>
+/// <param name="Message">grpc-message, or the body.</param>
+/// <param name="RejectedSpans">From the partial success.</param>
+internal sealed record OtlpAnswer(HttpStatusCode HttpStatus, int? GrpcStatus, string Message, long RejectedSpans)
+{
+    public bool Accepted => HttpStatus == HttpStatusCode.OK && GrpcStatus is null or 0;
+}
+
+/// <summary>Sends requests built by hand, over one connection of its own.</summary>
+internal sealed class OtlpSender : IDisposable
+{
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = Eventually.Deadline };
+    private readonly Uri _url;
+    private readonly bool _grpc;
+
+    private OtlpSender(Uri url, bool grpc) => (_url, _grpc) = (url, grpc);
+
+    public static OtlpSender Grpc(Uri endpoint) => new(new Uri(endpoint, "/opentelemetry.proto.collector.trace.v1.TraceService/Export"), grpc: true);
+
+    public static OtlpSender Http(Uri endpoint) => new(new Uri(endpoint, "/v1/traces"), grpc: false);
+
+    public void Dispose() => _client.Dispose();
+
+    /// <summary>Sends; asserts that all of it was accepted.</summary>
+    public async Task SendAsync(ExportTraceServiceRequest request)
+    {
+        OtlpAnswer answer = await TrySendAsync(request.ToByteArray());
+        Assert.True(answer.Accepted, answer.ToString());
+        Assert.Equal(0, answer.RejectedSpans);
+    }
+
+    /// <summary>Sends bytes, whatever they are.</summary>
+    public Task<OtlpAnswer> TrySendAsync(byte[] message) => _grpc ? SendGrpcAsync(message) : SendHttpAsync(message);
+
+    private async Task<OtlpAnswer> SendGrpcAsync(byte[] message)
+    {
+        byte[] body = new byte[5 + message.Length];
+        BinaryPrimitives.WriteUInt32BigEndian(body.AsSpan(1), (uint)message.Length);
+        message.CopyTo(body, 5);
+        using HttpRequestMessage request = new(HttpMethod.Post, _url)
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent(body),
+        };
+        request.Headers.TE.Add(new TransferCodingWithQualityHeaderValue("trailers"));
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
+        using HttpResponseMessage response = await _client.SendAsync(request, TestContext.Current.CancellationToken);
+        byte[] answer = await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
+        int status = int.Parse(Value(response, "grpc-status") ?? throw new InvalidOperationException("no grpc-status"));
+        long rejected = answer.Length > 5 ? ExportTraceServiceResponse.Parser.ParseFrom(answer[5..]).PartialSuccess?.RejectedSpans ?? 0 : 0;
+        return new OtlpAnswer(response.StatusCode, status, Uri.UnescapeDataString(Value(response, "grpc-message") ?? ""), rejected);
+    }
+
+    private async Task<OtlpAnswer> SendHttpAsync(byte[] message)
+    {
+        using ByteArrayContent content = new(message);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/x-protobuf");
+        using HttpResponseMessage response = await _client.PostAsync(_url, content, TestContext.Current.CancellationToken);
+        byte[] answer = await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
+        return response.IsSuccessStatusCode
+            ? new OtlpAnswer(response.StatusCode, null, "", ExportTraceServiceResponse.Parser.ParseFrom(answer).PartialSuccess?.RejectedSpans ?? 0)
+            : new OtlpAnswer(response.StatusCode, null, System.Text.Encoding.UTF8.GetString(answer), 0);
+    }
+
+    /// <summary>From the trailers, or of an answer without a body from the headers.</summary>
+    private static string? Value(HttpResponseMessage response, string name) =>
+        response.TrailingHeaders.TryGetValues(name, out IEnumerable<string>? values) || response.Headers.TryGetValues(name, out values)
+            ? values.First()
+            : null;
+}
