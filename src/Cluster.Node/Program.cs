@@ -1,1 +1,4 @@
-return 0;
+using Cluster.Node.Commands;
+using Cluster.Node.Hosting;
+
+return await CommandLine.InvokeAsync(args, NodeHost.RunAsync);

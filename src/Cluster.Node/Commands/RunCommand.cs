@@ -14,6 +14,7 @@ internal static class RunCommand
         Option<string?> grpc = Address("--otlp-grpc", "Listen for OTLP/gRPC here instead of where the configuration says.");
         Option<string?> http = Address("--otlp-http", "Listen for OTLP/HTTP here instead of where the configuration says.");
         Option<string?> admin = Address("--admin", "Serve the admin endpoint here instead of where the configuration says.");
+        Option<bool> demo = new("--demo") { Description = "Also feed the node a small microservice workload over its own OTLP/HTTP door." };
         Command verb = new("run", "Start a node. The default.");
         foreach (Command command in (Command[])[root, verb])
         {
@@ -21,10 +22,11 @@ internal static class RunCommand
             command.Add(grpc);
             command.Add(http);
             command.Add(admin);
+            command.Add(demo);
             command.SetAction((parsed, cancellationToken) =>
             {
                 ListenOverrides listen = new(parsed.GetValue(grpc), parsed.GetValue(http), parsed.GetValue(admin));
-                return RunAsync(parsed.GetValue(config), listen, run, environment, parsed.InvocationConfiguration.Error, cancellationToken);
+                return RunAsync(parsed.GetValue(config), listen, parsed.GetValue(demo), run, environment, parsed.InvocationConfiguration.Error, cancellationToken);
             });
         }
 
@@ -32,7 +34,7 @@ internal static class RunCommand
     }
 
     private static async Task<int> RunAsync(
-        string? path, ListenOverrides listen, RunNode run, CommandEnvironment environment, TextWriter error, CancellationToken cancellationToken)
+        string? path, ListenOverrides listen, bool demo, RunNode run, CommandEnvironment environment, TextWriter error, CancellationToken cancellationToken)
     {
         ConfigurationSource? source = path is null ? ConfigurationSource.Default() : CommandLine.Open(path, error);
         if (source is null)
@@ -49,7 +51,7 @@ internal static class RunCommand
             return CommandLine.FoundWrong;
         }
 
-        return await run(configuration, errors.All, cancellationToken);
+        return await run(configuration with { Demo = demo }, errors.All, cancellationToken);
     }
 
     private static Option<string?> Address(string name, string description) => new(name) { Description = description, HelpName = "HOST:PORT" };

@@ -32,6 +32,9 @@ public sealed record NodeConfiguration
 
     /// <summary><c>logging</c>.</summary>
     public required LoggingOptions Logging { get; init; }
+
+    /// <summary>Feeds itself a small demonstration workload (<c>--demo</c>).</summary>
+    public bool Demo { get; init; }
 }
 
 /// <summary>The <c>logging</c> block.</summary>

@@ -36,6 +36,9 @@ public static class EventIds
     /// <summary>The node ends because of an error.</summary>
     public const int NodeFailed = Node + 5;
 
+    /// <summary>The configuration runs, but perhaps not as its writer thinks.</summary>
+    public const int ConfigurationWarning = Node + 6;
+
     /// <summary>An admin request ended in an unexpected error.</summary>
     public const int AdminRequestFailed = Admin + 1;
 

@@ -1,3 +1,4 @@
+using Cluster.Gateway.Receivers;
 using Cluster.Messages.Sharding;
 using Cluster.Sampling.Decisions;
 using Cluster.Sharding.Traces;
@@ -51,6 +52,29 @@ public static class Names
         Refusal.ShuttingDown => "shutting_down",
         Refusal.NotOwner => "not_owner",
         Refusal.DeadlineExceeded => "deadline_exceeded",
+        _ => "unknown",
+    };
+
+    /// <summary><c>grpc</c>, <c>http</c>.</summary>
+    public static string Of(DoorKind door) => door switch
+    {
+        DoorKind.Grpc => "grpc",
+        DoorKind.Http => "http",
+        _ => "unknown",
+    };
+
+    /// <summary><c>accepted</c>, <c>partly_accepted</c> and so on.</summary>
+    public static string Of(RequestOutcome outcome) => outcome switch
+    {
+        RequestOutcome.Accepted => "accepted",
+        RequestOutcome.PartlyAccepted => "partly_accepted",
+        RequestOutcome.Malformed => "malformed",
+        RequestOutcome.Refused => "refused",
+        RequestOutcome.TooLarge => "too_large",
+        RequestOutcome.TimedOut => "timed_out",
+        RequestOutcome.ClientGone => "client_gone",
+        RequestOutcome.NotServed => "not_served",
+        RequestOutcome.Failed => "failed",
         _ => "unknown",
     };
 

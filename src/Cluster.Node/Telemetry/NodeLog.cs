@@ -9,6 +9,9 @@ internal static partial class NodeLog
     [LoggerMessage(EventIds.NodeReady, LogLevel.Information, "Ready: taking spans")]
     public static partial void Ready(this ILogger logger);
 
+    [LoggerMessage(EventIds.ConfigurationWarning, LogLevel.Warning, "Configuration, line {Line}: {Path}: {Problem}; {Fix}")]
+    public static partial void ConfigurationWarning(this ILogger logger, string path, int line, string problem, string fix);
+
     [LoggerMessage(EventIds.NodeDraining, LogLevel.Information, "Draining ({Reason}): {PendingTraces} pending traces")]
     public static partial void Draining(this ILogger logger, string reason, long pendingTraces);
 

@@ -1,0 +1,181 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Cluster.Gateway.Receivers;
+using Cluster.Gateway.Receivers.Hosting;
+using Cluster.Gateway.Receivers.Otlp;
+using Cluster.Messages.Sharding;
+using Cluster.Node.Admin;
+using Cluster.Node.Commands;
+using Cluster.Node.Configuration;
+using Cluster.Node.Demo;
+using Cluster.Node.Exporters;
+using Cluster.Node.Telemetry;
+using Cluster.Sampling.Configuration;
+using Cluster.Sharding.Region;
+
+namespace Cluster.Node.Hosting;
+
+/// <summary>
+/// A node's life: start, take spans, drain at SIGTERM or Ctrl-C, end. Draining refuses new spans (clients try again elsewhere), decides what
+/// is pending, and gives the exporters <see cref="DrainPatience"/> to send what was kept. A second signal ends it at once.
+/// </summary>
+internal static class NodeHost
+{
+    /// <summary>Below the 30 s that container platforms leave a process by default.</summary>
+    private static readonly TimeSpan DrainPatience = TimeSpan.FromSeconds(25);
+
+    /// <summary>Runs a node until a signal or <paramref name="cancellationToken"/> ends it.</summary>
+    /// <returns>The process's exit code.</returns>
+    public static async Task<int> RunAsync(
+        NodeConfiguration configuration, IReadOnlyList<ConfigurationError> warnings, CancellationToken cancellationToken)
+    {
+        string nodeId = Environment.MachineName;
+        ShardAllocation allocation =
+            await NodeServiceCollectionExtensions.AllocateAloneAsync(nodeId, configuration.Sharding.ShardCount, cancellationToken);
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
+        LoggingSetup.Configure(builder.Logging, configuration.Logging);
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.Services.AddNode(configuration, nodeId, allocation, TimeProvider.System);
+        await using WebApplication app = builder.Build();
+        AdminEndpoint admin;
+        try
+        {
+            admin = app.Services.GetRequiredService<AdminEndpoint>();
+            app.Run(context => admin.Owns(context) ? admin.HandleAsync(context) : KestrelDoors.DispatchAsync(context));
+            await app.StartAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is IOException or InvalidDataException or FormatException or CryptographicException)
+        {
+            await Console.Error.WriteLineAsync($"actorsampling: cannot start: {exception.Message}");
+            return CommandLine.FoundWrong;
+        }
+
+        using Signals signals = new(cancellationToken);
+        ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Cluster.Node");
+        foreach (ConfigurationError warning in warnings)
+        {
+            logger.ConfigurationWarning(warning.Path, warning.Line, warning.Problem, warning.Fix);
+        }
+
+        Open(app, admin, logger);
+        Task demo = configuration.Demo ? RunDemoAsync(app, signals.First) : Task.CompletedTask;
+        await signals.First.WhenCancelledAsync();
+        await demo;
+        await DrainAsync(app, logger, signals.Second);
+        return CommandLine.Good;
+    }
+
+    private static void Open(WebApplication app, AdminEndpoint admin, ILogger logger)
+    {
+        OtlpReceiver receiver = app.Services.GetRequiredService<OtlpReceiver>();
+        List<ListeningAddress> listening = [];
+        if (receiver.Grpc is { } grpc)
+        {
+            listening.Add(new ListeningAddress(StartupBanner.Grpc, grpc.Url.GetLeftPart(UriPartial.Authority)));
+        }
+
+        if (receiver.Http is { } http)
+        {
+            listening.Add(new ListeningAddress(StartupBanner.Http, http.Url.GetLeftPart(UriPartial.Authority)));
+        }
+
+        if (admin.Listening is { } address)
+        {
+            listening.Add(address);
+        }
+
+        NodeState state = app.Services.GetRequiredService<NodeState>();
+        state.ListenOn(listening);
+        StartupBanner.WriteAddresses(Console.Out, listening);
+        state.Ready();
+        app.Services.GetRequiredService<Readiness>().Set(true);
+        StartupBanner.WriteReady(Console.Out);
+        logger.Ready();
+    }
+
+    private static async Task DrainAsync(WebApplication app, ILogger logger, CancellationToken atOnce)
+    {
+        NodeState state = app.Services.GetRequiredService<NodeState>();
+        ShardRegion region = app.Services.GetRequiredService<ShardRegion>();
+        IShardInspection inspection = app.Services.GetRequiredService<IShardInspection>();
+        ExportPipeline exporters = app.Services.GetRequiredService<ExportPipeline>();
+
+        const string Reason = "the process was asked to end";
+        state.Draining(Reason);
+        app.Services.GetRequiredService<Readiness>().Set(false);
+        logger.Draining(Reason, inspection.GetStatistics().PendingTraces);
+        await region.DrainAsync();
+        Task<DrainReport> sending = exporters.DrainAsync(DrainPatience);
+        await Task.WhenAny(sending, atOnce.WhenCancelledAsync());
+
+        ShardRegionStatistics statistics = inspection.GetStatistics();
+        using CancellationTokenSource stopNow = new(TimeSpan.FromSeconds(2));
+        await app.StopAsync(stopNow.Token);
+        await region.DisposeAsync();
+        logger.Stopped(
+            (TimeProvider.System.GetUtcNow() - state.StartedAt).TotalSeconds, statistics.AcceptedSpans, statistics.KeptSpans);
+    }
+
+    private static Task RunDemoAsync(WebApplication app, CancellationToken stop)
+    {
+        OtlpReceiver receiver = app.Services.GetRequiredService<OtlpReceiver>();
+        return receiver.Http is not { } http
+            ? Task.CompletedTask
+            : new DemoWorkload(http.Url, TimeProvider.System, new Random(), app.Services.GetRequiredService<ILogger<DemoWorkload>>()).RunAsync(stop);
+    }
+
+    private static Task WhenCancelledAsync(this CancellationToken token)
+    {
+        TaskCompletionSource cancelled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        token.Register(cancelled.SetResult);
+        return cancelled.Task;
+    }
+
+    /// <summary>The first signal to end, and the second one.</summary>
+    private sealed class Signals : IDisposable
+    {
+        private readonly CancellationTokenSource _first;
+        private readonly CancellationTokenSource _second = new();
+        private readonly PosixSignalRegistration[] _registrations;
+
+        public Signals(CancellationToken cancellationToken)
+        {
+            _first = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            _registrations =
+            [
+                PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal),
+                PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal),
+            ];
+        }
+
+        public CancellationToken First => _first.Token;
+
+        public CancellationToken Second => _second.Token;
+
+        public void Dispose()
+        {
+            foreach (PosixSignalRegistration registration in _registrations)
+            {
+                registration.Dispose();
+            }
+
+            _first.Dispose();
+            _second.Dispose();
+        }
+
+        private void OnSignal(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            (_first.IsCancellationRequested ? _second : _first).Cancel();
+        }
+    }
+
+    /// <summary>The node ends by itself; hosting shall not end it.</summary>
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,91 @@
+using System.Buffers.Binary;
+using System.Reflection;
+using System.Security.Cryptography;
+using Cluster.Gateway.Receivers;
+using Cluster.Gateway.Receivers.Otlp;
+using Cluster.Gateway.Routing;
+using Cluster.Messages.Identity;
+using Cluster.Messages.Sharding;
+using Cluster.Node.Admin;
+using Cluster.Node.Configuration;
+using Cluster.Node.Exporters;
+using Cluster.Node.Telemetry;
+using Cluster.Sampling.Decisions;
+using Cluster.Sharding.Coordination;
+using Cluster.Sharding.Region;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+
+namespace Cluster.Node.Hosting;
+
+/// <summary>Composition of a node: from its last part to its first, since each needs the one after it.</summary>
+internal static class NodeServiceCollectionExtensions
+{
+    /// <summary>Adds every part of a node that owns all shards of <paramref name="allocation"/>.</summary>
+    public static IServiceCollection AddNode(
+        this IServiceCollection services, NodeConfiguration configuration, string nodeId, ShardAllocation allocation, TimeProvider time)
+    {
+        services.AddSingleton(time);
+
+        // Exporters.
+        services.AddSingleton(provider => ExporterFactory.Create(
+            configuration.Exporters, time, provider.GetRequiredService<ILoggerFactory>(), RandomFraction));
+
+        // Shards.
+        services.AddSingleton<IBudgets>(new TokenBuckets(configuration.Policies.Budgets));
+        services.AddSingleton(provider => new ShardRegion(
+            configuration.Sharding,
+            configuration.Policies,
+            provider.GetRequiredService<IBudgets>(),
+            allocation,
+            provider.GetRequiredService<ExportPipeline>(),
+            time,
+            new TraceIdHasher(RandomNumber())));
+        services.AddSingleton<IShardInspection>(provider => new ShardInspection(provider.GetRequiredService<ShardRegion>()));
+
+        // Doors.
+        services.AddSingleton<ITraceConsumer>(provider => new ShardRouter(
+            provider.GetRequiredService<ShardRegion>(), incarnation: RandomNumber(), new TraceIdHasher(RandomNumber())));
+        services.AddOtlpReceiver(configuration.Receiver, configuration.Limits);
+
+        // Admin.
+        services.AddSingleton(new NodeState
+        {
+            Id = nodeId,
+            Version = typeof(NodeHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0],
+            StartedAt = time.GetUtcNow(),
+            ProcessorId = configuration.ProcessorId,
+            Limits = configuration.Limits,
+            Sharding = configuration.Sharding,
+        });
+        services.AddSingleton(provider => new AdminSources
+        {
+            Node = provider.GetRequiredService<NodeState>(),
+            Shards = provider.GetRequiredService<IShardInspection>(),
+            Gateway = new GatewayInspection(provider.GetRequiredService<GatewayStatistics>()),
+            Exporters = new ExporterInspection(provider.GetRequiredService<ExportPipeline>()),
+            Process = new ProcessInspection(),
+        });
+        services.AddSingleton(provider => new AdminEndpoint(
+            configuration.Admin,
+            provider.GetRequiredService<AdminSources>(),
+            time,
+            provider.GetRequiredService<ILogger<AdminEndpoint>>()));
+        services.AddSingleton<IConfigureOptions<KestrelServerOptions>>(provider =>
+            new ConfigureOptions<KestrelServerOptions>(server => provider.GetRequiredService<AdminEndpoint>().ConfigureKestrel(server)));
+        return services;
+    }
+
+    /// <summary>The cluster of a single node: all shards, by an allocation made in a store of its own.</summary>
+    public static ValueTask<ShardAllocation> AllocateAloneAsync(string nodeId, int shardCount, CancellationToken cancellationToken) =>
+        new ShardCoordinator(new InMemoryClusterStore()).AllocateToAsync(nodeId, shardCount, cancellationToken);
+
+    private static ulong RandomNumber()
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        RandomNumberGenerator.Fill(bytes);
+        return BinaryPrimitives.ReadUInt64LittleEndian(bytes);
+    }
+
+    private static double RandomFraction() => (RandomNumber() >> 11) * (1.0 / (1UL << 53));
+}
