@@ -161,6 +161,7 @@ internal sealed class FrameWriter(ulong sender)
             for (int span = g.First; span >= 0; span = request.Spans[span].Next)
             {
                 ref SpanRange range = ref request.Spans[span];
+                frame[position++] = FrameFormat.SpanTag;
                 body.Slice(range.Offset, range.Length).CopyTo(frame[position..]);
                 position += range.Length;
             }

@@ -110,7 +110,7 @@ internal sealed class SplitRequest(TraceIdHasher hasher)
 
         g.Last = span;
         g.SpanCount++;
-        g.Length += length;
+        g.Length += 1 + length;
     }
 
     private int FindOrAddGroup(TraceId traceId, int context)
@@ -163,7 +163,7 @@ internal sealed class SplitRequest(TraceIdHasher hasher)
     }
 }
 
-/// <summary>A span in the request: its field in ScopeSpans, tag and length included.</summary>
+/// <summary>A span in the request: its length and its bytes. Its tag, which may have been written longer than it need be, is left out.</summary>
 internal struct SpanRange
 {
     public int Offset;
@@ -182,6 +182,8 @@ internal struct SpanGroup
     public int First;
     public int Last;
     public int SpanCount;
+
+    /// <summary>Bytes of the spans in a frame, each with a tag of one byte.</summary>
     public int Length;
 }
 

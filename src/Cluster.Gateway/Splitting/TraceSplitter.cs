@@ -136,6 +136,7 @@ internal static class TraceSplitter
 
             if (tag == FrameFormat.SpanTag)
             {
+                int length = walk.Position;
                 if (!walk.Length(end, out int spanEnd) || !Span(ref walk, spanEnd, out TraceId traceId, out bool isValid))
                 {
                     return false;
@@ -143,7 +144,7 @@ internal static class TraceSplitter
 
                 if (isValid)
                 {
-                    request.AddSpan(traceId, context, field, spanEnd - field);
+                    request.AddSpan(traceId, context, length, spanEnd - length);
                 }
                 else
                 {

@@ -11,7 +11,7 @@ namespace Cluster.Messages.Frames;
 /// slices        32 each    FrameSlice: spans of one trace under one context, one after the other
 /// contexts      16 each    FrameContext: what spans stand under, resource and scope
 /// context bytes            for each context: the fields of ResourceSpans but scope_spans, then the fields of ScopeSpans but spans
-/// span bytes               the fields "spans" of ScopeSpans, tag and length included: copied out as they are
+/// span bytes               the fields "spans" of ScopeSpans, each with a tag of one byte and its length: copied out as they are
 /// </code>
 /// Nothing is decoded or encoded again on the way, so fields that nobody here knows survive.
 /// </summary>

@@ -216,14 +216,18 @@ internal sealed class ShardCore : IDisposable
         return true;
     }
 
-    /// <summary>Decides, oldest first, the pending traces that hold at least <paramref name="bytes"/>.</summary>
-    public void DecideLargerThan(long bytes, CompletionReason reason, long now)
+    /// <summary>
+    /// Decides, oldest first, pending traces that hold at least <paramref name="bytes"/>, while <paramref name="toFree"/>, from which what
+    /// they held is taken, is above zero and the exporters have room.
+    /// </summary>
+    public void DecideLargerThan(long bytes, CompletionReason reason, long now, ref long toFree)
     {
-        for (int trace = _traces.Oldest; trace != 0;)
+        for (int trace = _traces.Oldest; trace != 0 && toFree > 0 && _services.Writer.HasRoom;)
         {
             int next = _traces[trace].Younger;
             if (_traces[trace].Bytes >= bytes)
             {
+                toFree -= _traces[trace].Bytes;
                 Decide(trace, reason, now);
             }
 

@@ -17,7 +17,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
     private static readonly object ClockTick = new();
 
     /// <summary>Share of the soft memory limit from which on a trace counts as a large one.</summary>
-    private const int LargeTraceShare = 256;
+    private const int LargeTraceShare = 64;
 
     private readonly ConcurrentQueue<object> _mailbox = new();
     private readonly ShardCore?[] _shards;
@@ -198,7 +198,10 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
         }
     }
 
-    /// <summary>Above the soft limit: the largest traces first, then the oldest eighth of the rest, tick by tick, until there is room again.</summary>
+    /// <summary>
+    /// Above the soft limit: an eighth of the limit's worth of traces at each tick until there is room again, large ones first, then the
+    /// oldest.
+    /// </summary>
     private void RelieveMemory(long now)
     {
         long soft = _services.Options.MemorySoftBytes;
@@ -207,17 +210,14 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
             return;
         }
 
+        long toFree = soft / 8;
         foreach (ShardCore shard in _own)
         {
-            if (!_services.Writer.HasRoom)
-            {
-                return;
-            }
-
-            shard.DecideLargerThan(soft / LargeTraceShare, CompletionReason.Memory, now);
+            shard.DecideLargerThan(soft / LargeTraceShare, CompletionReason.Memory, now, ref toFree);
         }
 
-        for (long left = (_services.Statistics.PendingTraces + 7) / 8; left > 0 && _services.Writer.HasRoom && Oldest() is { } oldest; left--)
+        long before = _services.Statistics.PendingBytes;
+        while (before - _services.Statistics.PendingBytes < toFree && _services.Writer.HasRoom && Oldest() is { } oldest)
         {
             oldest.DecideOldest(CompletionReason.Memory, now);
         }

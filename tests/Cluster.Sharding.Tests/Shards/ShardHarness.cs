@@ -12,6 +12,7 @@ using Cluster.Sharding.Shards;
 using Cluster.Sharding.Traces;
 using Cluster.Testing;
 using Cluster.Testing.Otlp;
+using Google.Protobuf;
 
 namespace Cluster.Sharding.Tests.Shards;
 
@@ -189,11 +190,25 @@ internal static class Requests
 
     public static List<string> Names(this ExportTraceServiceRequest request) => [.. request.Spans().Select(s => s.Name)];
 
-    /// <summary>Every span with all it stands under, sorted: what must be the same before and after.</summary>
-    public static List<string> Flat(this ExportTraceServiceRequest request) =>
-    [
-        .. request.ResourceSpans.SelectMany(r => r.ScopeSpans.SelectMany(
-            s => s.Spans.Select(span => $"{r.Resource}|{r.SchemaUrl}|{s.Scope}|{s.SchemaUrl}|{Convert.ToHexString(Google.Protobuf.MessageExtensions.ToByteArray(span))}")))
-            .Order(StringComparer.Ordinal),
-    ];
+    /// <summary>Every span with all it stands under, as bytes with unknown fields, sorted: what must be the same before and after.</summary>
+    public static List<string> Flat(this ExportTraceServiceRequest request)
+    {
+        List<string> flat = [];
+        foreach (ResourceSpans resourceSpans in request.ResourceSpans)
+        {
+            ResourceSpans resource = resourceSpans.Clone();
+            resource.ScopeSpans.Clear();
+            foreach (ScopeSpans scopeSpans in resourceSpans.ScopeSpans)
+            {
+                ScopeSpans scope = scopeSpans.Clone();
+                scope.Spans.Clear();
+                flat.AddRange(scopeSpans.Spans.Select(span => $"{Hex(resource)}|{Hex(scope)}|{Hex(span)}"));
+            }
+        }
+
+        flat.Sort(StringComparer.Ordinal);
+        return flat;
+    }
+
+    private static string Hex(IMessage message) => Convert.ToHexString(message.ToByteArray());
 }

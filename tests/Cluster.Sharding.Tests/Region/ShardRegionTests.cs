@@ -1,0 +1,241 @@
+using Cluster.Gateway.Receivers;
+using Cluster.Gateway.Routing;
+using Cluster.Messages.Identity;
+using Cluster.Messages.Sharding;
+using Cluster.Sampling.Configuration;
+using Cluster.Sampling.Decisions;
+using Cluster.Sampling.Policies;
+using Cluster.Sharding.Coordination;
+using Cluster.Sharding.Region;
+using Cluster.Sharding.Tests.Shards;
+using Cluster.Sharding.Traces;
+using Cluster.Testing;
+
+namespace Cluster.Sharding.Tests.Region;
+
+public sealed class ShardRegionTests : IAsyncLifetime
+{
+    private readonly ManualTimeProvider _time = new();
+    private readonly QueueFake _queue = new();
+    private ShardRegion _region = null!;
+    private ShardInspection _inspection = null!;
+    private ShardRouter _router = null!;
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _region.DisposeAsync();
+        Assert.Equal(0, _region.SlabBytes);
+    }
+
+    [Fact]
+    public async Task Deliver_AcrossShardsAndWorkers_KeepsEveryTraceWhole()
+    {
+        await OpenAsync(new ShardRegionOptions { Workers = 3, DecisionWait = TimeSpan.FromSeconds(5) });
+        await Parallel.ForEachAsync(Enumerable.Range(0, 40), async (part, _) =>
+        {
+            TraceBuilder request = new();
+            for (ulong trace = 1; trace <= 200; trace++)
+            {
+                request.Span(trace, (ulong)part + 1).Error();
+            }
+
+            Assert.Equal(IntakeOutcome.Taken(200, 0), await _router.ConsumeAsync(request.ToBytes(), default));
+        });
+        Assert.Equal(200, (await _inspection.GetShardsAsync(default)).Sum(s => s.Traces));
+
+        await PassAsync(TimeSpan.FromSeconds(6));
+
+        var spans = _queue.TakeAll().Spans();
+        Assert.Equal(8000, spans.Count);
+        Assert.All(spans.GroupBy(s => s.TraceId), trace => Assert.Equal(40, trace.Select(s => s.SpanId).Distinct().Count()));
+        ShardRegionStatistics statistics = _inspection.GetStatistics();
+        Assert.Equal(8000, statistics.AcceptedSpans);
+        Assert.Equal(200, statistics.Decisions[(int)Decision.Sampled]);
+        Assert.Equal(0, statistics.PendingTraces + statistics.PendingSpans + statistics.PendingBytes);
+        Assert.Equal(200, statistics.RememberedDecisions);
+    }
+
+    [Fact]
+    public async Task Deliver_BeyondNumTraces_DecidesTheOldestByThePolicies()
+    {
+        await OpenAsync(new ShardRegionOptions { Workers = 1, NumTraces = 10 });
+        for (ulong trace = 1; trace <= 25; trace++)
+        {
+            await SendAsync(trace <= 15 ? new TraceBuilder().Span(trace, 1).Error() : new TraceBuilder().Span(trace, 1));
+            _time.Advance(TimeSpan.FromMilliseconds(10));
+        }
+
+        await PassAsync(TimeSpan.Zero);
+        ShardRegionStatistics statistics = _inspection.GetStatistics();
+        Assert.Equal(10, statistics.PendingTraces);
+        Assert.Equal(15, statistics.Completions[(int)CompletionReason.TraceCount]);
+        Assert.Equal(15, statistics.Decisions[(int)Decision.Sampled]);
+        Assert.Equal(
+            Enumerable.Range(1, 15).Select(i => TraceBuilder.TraceId((ulong)i)).Order(Comparer<TraceId>.Create((a, b) => a.Low.CompareTo(b.Low))),
+            (await _inspection.GetDecidedTracesAsync(null, 100, default)).Select(t => t.TraceId).OrderBy(t => t.Low));
+    }
+
+    [Fact]
+    public async Task Deliver_AtTheSoftLimit_RefusesAndDecidesEarlyUntilThereIsRoom()
+    {
+        await OpenAsync(new ShardRegionOptions { Workers = 1, MemorySoftBytes = 8 << 20, MemoryHardBytes = 16 << 20 });
+        ulong trace = 0;
+        IntakeOutcome outcome;
+        do
+        {
+            outcome = await _router.ConsumeAsync(
+                new TraceBuilder().Span(++trace, 1).Error().With("filler", new string('x', 100_000)).ToBytes(), default);
+            Assert.True(trace < 1000);
+        }
+        while (outcome.Refusal == Refusal.None);
+        Assert.Equal(IntakeOutcome.Refused(Refusal.Memory), outcome);
+        Assert.Equal(Refusal.Memory, _region.Admission);
+
+        for (int i = 0; i < 100 && _region.Admission != Refusal.None; i++)
+        {
+            await PassAsync(TimeSpan.FromMilliseconds(10));
+        }
+
+        Assert.Equal(Refusal.None, _region.Admission);
+        ShardRegionStatistics statistics = _inspection.GetStatistics();
+        Assert.True(statistics.Completions[(int)CompletionReason.Memory] > 0);
+        Assert.True(statistics.PendingTraces > 0);
+        Assert.Equal(statistics.Decisions.Sum(), statistics.KeptTraces);
+        Assert.Equal((long)trace - 1, statistics.KeptTraces + statistics.PendingTraces);
+        _queue.TakeAll();
+    }
+
+    [Fact]
+    public async Task Deliver_BatchThatWouldPassTheHardLimit_IsRefusedWhole()
+    {
+        await OpenAsync(new ShardRegionOptions { Workers = 1, MemorySoftBytes = 64 << 20, MemoryHardBytes = 1 << 20 });
+        IntakeOutcome outcome = await _router.ConsumeAsync(new TraceBuilder().Span(1, 1).With("filler", new string('x', 2_000_000)).ToBytes(), default);
+        Assert.Equal(IntakeOutcome.Refused(Refusal.Memory), outcome);
+        Assert.Equal(0, _inspection.GetStatistics().AcceptedSpans);
+    }
+
+    [Fact]
+    public async Task Admission_ExportersFull_PushesBack()
+    {
+        await OpenAsync(new ShardRegionOptions());
+        _queue.HasRoom = false;
+        Assert.Equal(IntakeOutcome.Refused(Refusal.ExportQueueFull), await _router.ConsumeAsync(new TraceBuilder().Span(1, 1).ToBytes(), default));
+        _queue.HasRoom = true;
+        Assert.Equal(IntakeOutcome.Taken(1, 0), await _router.ConsumeAsync(new TraceBuilder().Span(1, 1).ToBytes(), default));
+    }
+
+    [Fact]
+    public async Task Drain_DecidesWhatIsPendingAndRefusesTheRest()
+    {
+        await OpenAsync(new ShardRegionOptions { Workers = 2 });
+        await SendAsync(new TraceBuilder().Span(1, 1).Error().Span(2, 1));
+        await _region.DrainAsync();
+
+        Assert.Single(_queue.TakeAll().Spans());
+        Assert.Equal(2, _inspection.GetStatistics().Completions[(int)CompletionReason.Shutdown]);
+        Assert.Equal(IntakeOutcome.Refused(Refusal.ShuttingDown), await _router.ConsumeAsync(new TraceBuilder().Span(3, 1).ToBytes(), default));
+    }
+
+    [Fact]
+    public async Task Drain_DropPendingTraces_DecidesNothing()
+    {
+        await OpenAsync(new ShardRegionOptions { DropPendingTracesOnShutdown = true });
+        await SendAsync(new TraceBuilder().Span(1, 1).Error());
+        await _region.DrainAsync();
+
+        Assert.Empty(_queue.TakeAll().Spans());
+        Assert.Equal(0, _inspection.GetStatistics().Decisions.Sum());
+        Assert.Equal(0, _inspection.GetStatistics().PendingTraces);
+    }
+
+    [Fact]
+    public async Task GetTrace_Pending_ShowsItsSpansAndWhatWouldBeDecided()
+    {
+        await OpenAsync(new ShardRegionOptions { DecisionWait = TimeSpan.FromSeconds(5) });
+        await SendAsync(new TraceBuilder().Resource("cart").Span(1, 1, name: "root", durationMs: 20).Span(1, 2, parent: 1, name: "child").Error());
+        await PassAsync(TimeSpan.FromSeconds(1));
+
+        TraceStatus trace = (await _inspection.GetTraceAsync(TraceBuilder.TraceId(1), default))!;
+
+        Assert.Null(trace.Decided);
+        Assert.Equal(TimeSpan.FromSeconds(1), trace.Pending!.Age);
+        Assert.Equal(TimeSpan.FromSeconds(4), trace.Pending.DecisionIn);
+        Assert.True(trace.Pending.RootReceived);
+        Assert.Equal(2, trace.Pending.Spans);
+        Assert.Equal([Vote.Sampled], trace.Votes.Select(v => v.Vote));
+        Assert.Equal(["cart: root", "cart: child"], trace.Spans.Select(s => $"{s.Service}: {s.Name}"));
+        Assert.Equal("0000000000000001", trace.Spans[1].ParentSpanId);
+        Assert.Equal(2, trace.Spans[1].StatusCode);
+    }
+
+    [Fact]
+    public async Task GetTrace_Decided_RemembersVotesAndReasonsForKeptAndDropped()
+    {
+        await OpenAsync(new ShardRegionOptions { DecisionWait = TimeSpan.FromSeconds(5) });
+        await SendAsync(new TraceBuilder().Span(1, 1, durationMs: 30).Error().Span(2, 1, durationMs: 40));
+        await PassAsync(TimeSpan.FromSeconds(6));
+
+        TraceStatus kept = (await _inspection.GetTraceAsync(TraceBuilder.TraceId(1), default))!;
+        TraceStatus gone = (await _inspection.GetTraceAsync(TraceBuilder.TraceId(2), default))!;
+
+        Assert.Equal(("errors", Decision.Sampled, 30L), (kept.Decided!.Policy, kept.Decided.Decision, kept.Decided.DurationMilliseconds));
+        Assert.Equal(Vote.Sampled, kept.Votes[0].Vote);
+        Assert.Equal((null, Decision.NotSampled, CompletionReason.DecisionWait), (gone.Decided!.Policy, gone.Decided.Decision, gone.Decided.Reason));
+        Assert.Equal(Vote.NotSampled, gone.Votes[0].Vote);
+        Assert.NotEmpty(gone.Votes[0].Reason);
+        Assert.Null(await _inspection.GetTraceAsync(TraceBuilder.TraceId(3), default));
+    }
+
+    [Fact]
+    public async Task GetTraces_SortsAndLimits()
+    {
+        await OpenAsync(new ShardRegionOptions { Workers = 2 });
+        for (ulong trace = 1; trace <= 9; trace++)
+        {
+            await SendAsync(new TraceBuilder().Span(trace, 1).With("filler", new string('x', (int)(trace * 7 % 10) * 100)));
+            await PassAsync(TimeSpan.FromMilliseconds(20));
+        }
+
+        IReadOnlyList<PendingTrace> oldest = await _inspection.GetPendingTracesAsync(TraceOrder.Age, 3, default);
+        IReadOnlyList<PendingTrace> largest = await _inspection.GetPendingTracesAsync(TraceOrder.Size, 3, default);
+
+        Assert.Equal([1ul, 2, 3], oldest.Select(t => t.TraceId.Low));
+        Assert.Equal([7ul, 4, 1], largest.Select(t => t.TraceId.Low)); // 7 x 7 = 49, 4 x 7 = 28, 1 x 7
+    }
+
+    [Fact]
+    public async Task Coordinator_SecondStart_RaisesEveryTerm()
+    {
+        await OpenAsync(new ShardRegionOptions());
+        ShardCoordinator coordinator = new(new InMemoryClusterStore());
+        ShardAllocation first = await coordinator.AllocateToAsync("a", 4, default);
+        ShardAllocation second = await coordinator.AllocateToAsync("b", 4, default);
+
+        Assert.True(second.Version > first.Version);
+        Assert.All(Enumerable.Range(0, 4), shard => Assert.Equal((new ShardOwner("a", 1), new ShardOwner("b", 2)), (first[shard], second[shard])));
+        InvalidOperationException wrong = await Assert.ThrowsAsync<InvalidOperationException>(async () => await coordinator.AllocateToAsync("c", 8, default));
+        Assert.Contains("4 shards", wrong.Message, StringComparison.Ordinal);
+    }
+
+    private async Task OpenAsync(ShardRegionOptions options)
+    {
+        PolicySet policies = PolicyCompiler.Parse(ShardHarness.Errors, new ConfigurationErrors())!;
+        ShardAllocation allocation = await new ShardCoordinator(new InMemoryClusterStore()).AllocateToAsync("self", 16, default);
+        _region = new ShardRegion(
+            options with { ShardCount = 16 }, policies, new TokenBuckets(policies.Budgets), allocation, _queue, _time, new TraceIdHasher(3));
+        _inspection = new ShardInspection(_region);
+        _router = new ShardRouter(_region, 1, new TraceIdHasher(3));
+    }
+
+    private async Task SendAsync(TraceBuilder request) =>
+        Assert.Equal(Refusal.None, (await _router.ConsumeAsync(request.ToBytes(), default)).Refusal);
+
+    /// <summary>Lets time pass, and comes back when every worker loop has seen it.</summary>
+    private async Task PassAsync(TimeSpan time)
+    {
+        _time.Advance(time);
+        await _inspection.GetShardsAsync(default);
+    }
+}
