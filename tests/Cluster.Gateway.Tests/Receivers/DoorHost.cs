@@ -4,6 +4,7 @@ using Cluster.Gateway.Receivers;
 using Cluster.Gateway.Receivers.Hosting;
 using Cluster.Gateway.Receivers.Otlp;
 using Cluster.Messages.Sharding;
+using Cluster.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -18,7 +19,7 @@ internal sealed class DoorHost : IAsyncDisposable
 
     private readonly WebApplication _app;
 
-    private DoorHost(WebApplication app, FakeConsumer consumer, ManualTime? time)
+    private DoorHost(WebApplication app, FakeConsumer consumer, ManualTimeProvider? time)
     {
         _app = app;
         Consumer = consumer;
@@ -30,7 +31,7 @@ internal sealed class DoorHost : IAsyncDisposable
 
     public FakeConsumer Consumer { get; }
 
-    public ManualTime? Time { get; }
+    public ManualTimeProvider? Time { get; }
 
     public OtlpReceiver Receiver { get; }
 
@@ -43,7 +44,7 @@ internal sealed class DoorHost : IAsyncDisposable
     public DoorSnapshot Http => Snapshot(DoorKind.Http);
 
     public static async Task<DoorHost> StartAsync(
-        OtlpGrpcOptions? grpc = null, OtlpHttpOptions? http = null, GatewayLimits? limits = null, ManualTime? time = null)
+        OtlpGrpcOptions? grpc = null, OtlpHttpOptions? http = null, GatewayLimits? limits = null, ManualTimeProvider? time = null)
     {
         FakeConsumer consumer = new();
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());

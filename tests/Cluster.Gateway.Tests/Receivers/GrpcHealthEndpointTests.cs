@@ -1,5 +1,6 @@
 using System.Text;
 using Cluster.Gateway.Receivers.Otlp;
+using Cluster.Testing;
 
 namespace Cluster.Gateway.Tests.Receivers;
 
@@ -104,7 +105,7 @@ public sealed class GrpcHealthEndpointTests
     [Fact]
     public async Task Watch_WithTimeout_EndsWithIt()
     {
-        ManualTime time = new();
+        ManualTimeProvider time = new();
         await using DoorHost host = await DoorHost.StartAsync(time: time);
         using GrpcTestClient client = new(host.Receiver.Grpc!.Url);
         using HttpResponseMessage response = await client.SendAsync(

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Cluster.Messages.Otlp;
 using Cluster.Messages.Protobuf;
 using Cluster.Messages.Sharding;
@@ -109,8 +110,9 @@ internal sealed class OtlpHttpEndpoint(OtlpHttpOptions options, DoorServices ser
 
     private async ValueTask TranscodeAsync(HttpContext context, ReadOnlyMemory<byte> document)
     {
-        // The protobuf of a document is hardly ever larger than the document.
-        if (!services.InFlight.TryCharge(document.Length))
+        // The array that the pool gives for the longest protobuf that the document can become.
+        int capacity = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Min(document.Length + (document.Length / 2L) + 64, 1 << 30));
+        if (!services.InFlight.TryCharge(capacity))
         {
             await FailAsync(context, json: true, services.Mapping.Refused(Refusal.InFlightBytes));
             return;
@@ -118,7 +120,7 @@ internal sealed class OtlpHttpEndpoint(OtlpHttpOptions options, DoorServices ser
 
         try
         {
-            using PooledBuffer request = new(Math.Max(document.Length, 256));
+            using PooledBuffer request = new(capacity);
             if (OtlpJson.TryReadRequest(document.Span, request, out OtlpJsonError error))
             {
                 await DeliverAsync(context, json: true, request.WrittenMemory);
@@ -130,7 +132,7 @@ internal sealed class OtlpHttpEndpoint(OtlpHttpOptions options, DoorServices ser
         }
         finally
         {
-            services.InFlight.Release(document.Length);
+            services.InFlight.Release(capacity);
         }
     }
 
