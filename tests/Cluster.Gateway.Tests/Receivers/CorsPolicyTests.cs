@@ -4,6 +4,8 @@ namespace Cluster.Gateway.Tests.Receivers;
 
 public sealed class CorsPolicyTests
 {
+    private const string Local = "http://localhost:3000";
+
     private static readonly CorsOptions Options = new()
     {
         AllowedOrigins = ["https://*.example.com", "http://localhost:3000"],
@@ -44,7 +46,7 @@ public sealed class CorsPolicyTests
     [InlineData("authorization", false)]
     public async Task Preflight_NoHeadersConfigured_AllowsThoseOfOldLibraries(string header, bool allowed)
     {
-        Headers answer = await PreflightAsync(Options with { AllowedHeaders = [], MaxAgeSeconds = 0 }, "http://localhost:3000", "POST", header);
+        Headers answer = await PreflightAsync(Options with { AllowedHeaders = [], MaxAgeSeconds = 0 }, Local, "POST", header);
 
         Assert.Equal(allowed, answer["Access-Control-Allow-Origin"] is not null);
         Assert.Null(answer["Access-Control-Max-Age"]);
@@ -81,6 +83,7 @@ public sealed class CorsPolicyTests
 
         Assert.Equal(200, answer.Status);
         Assert.Equal(allowed, answer["Access-Control-Allow-Origin"]);
+        Assert.Equal(allowed is null ? null : "Retry-After", answer["Access-Control-Expose-Headers"]);
         Assert.Equal("Origin", answer["Vary"]);
     }
 

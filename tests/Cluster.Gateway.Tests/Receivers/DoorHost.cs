@@ -39,6 +39,8 @@ internal sealed class DoorHost : IAsyncDisposable
 
     public InFlightBytes InFlight { get; }
 
+    public GatewaySnapshot Totals => _app.Services.GetRequiredService<GatewayStatistics>().Snapshot();
+
     public DoorSnapshot Grpc => Snapshot(DoorKind.Grpc);
 
     public DoorSnapshot Http => Snapshot(DoorKind.Http);
@@ -83,7 +85,7 @@ internal sealed class DoorHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await _app.DisposeAsync();
 
-    private DoorSnapshot Snapshot(DoorKind door) => _app.Services.GetRequiredService<GatewayStatistics>().Snapshot().Doors[(int)door];
+    private DoorSnapshot Snapshot(DoorKind door) => Totals.Doors[(int)door];
 }
 
 /// <summary>Takes what the doors hand on, and answers as a test says.</summary>

@@ -15,7 +15,7 @@ public sealed class GrpcDeadlineTests
     public async Task Export_SilentClient_TimesOutAfterBodyTimeoutHoldingNothing()
     {
         ManualTimeProvider time = new();
-        await using DoorHost host = await DoorHost.StartAsync(limits: new GatewayLimits { BodyTimeout = TimeSpan.FromSeconds(30) }, time: time);
+        await using DoorHost host = await DoorHost.StartAsync(time: time);
         using GrpcTestClient client = new(host.Receiver.Grpc!.Url);
         PiecewiseContent content = new();
 
@@ -231,7 +231,9 @@ public sealed class GrpcDeadlineTests
         byte[] compressed = Bytes.Gzip(new byte[1 << 20]);
 
         GrpcResult result = await client.CallAsync(
-            OtlpGrpcEndpoint.ExportPath, new ByteArrayContent(GrpcTestClient.Frame(compressed, flag: 1)), headers => headers.Add("grpc-encoding", "gzip"));
+            OtlpGrpcEndpoint.ExportPath,
+            new ByteArrayContent(GrpcTestClient.Frame(compressed, flag: 1)),
+            headers => headers.Add("grpc-encoding", "gzip"));
 
         Assert.Equal(8, result.Code);
         Assert.Equal(1, host.Grpc.Refused[Refusal.InFlightBytes]);

@@ -158,6 +158,12 @@ public sealed class HttpConnectionTests
         using RawClient second = await RawClient.ConnectAsync(host.Receiver.Http!);
 
         Assert.Equal("", await second.RestAsync());
+        await host.UntilAsync(it => it.Totals is { Connections: 1, RefusedConnections: 1 });
+        first.Dispose();
+        await host.UntilAsync(it => it.Totals.Connections == 0);
+        using RawClient third = await RawClient.ConnectAsync(host.Receiver.Http!);
+        await third.SendAsync(Head + "Content-Length: 1\r\n\r\na");
+        Assert.StartsWith("HTTP/1.1 200 OK\r\n", await third.HeadAsync(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -67,7 +67,8 @@ public sealed class OtlpHttpEndpointTests
 
         Assert.Equal((200, Json), (answer.Status, answer.MediaType));
         Assert.Equal(
-            """{"partialSuccess":{"rejectedSpans":"2","errorMessage":"spans with an invalid trace or span ID were rejected"}}""", answer.Text);
+            """{"partialSuccess":{"rejectedSpans":"2","errorMessage":"spans with an invalid trace or span ID were rejected"}}""",
+            answer.Text);
     }
 
     [Theory]
@@ -120,7 +121,7 @@ public sealed class OtlpHttpEndpointTests
         Answer answer = await PostAsync(host, Message, Protobuf, encoding);
 
         Assert.Equal((415, Protobuf, "gzip, deflate, identity"), (answer.Status, answer.MediaType, answer.Header("Accept-Encoding")));
-        Assert.Equal((12, $"unsupported content encoding {encoding}: use gzip, deflate, identity", null), answer.Rpc());
+        Assert.Equal((12, $"use gzip, deflate, identity, not Content-Encoding {encoding}", null), answer.Rpc());
     }
 
     [Theory]
@@ -331,7 +332,8 @@ public sealed class OtlpHttpEndpointTests
         public string Text => Encoding.UTF8.GetString(Body);
 
         public string? Header(string name) =>
-            Response.Headers.NonValidated.TryGetValues(name, out var values) || Response.Content.Headers.NonValidated.TryGetValues(name, out values)
+            Response.Headers.NonValidated.TryGetValues(name, out var values)
+            || Response.Content.Headers.NonValidated.TryGetValues(name, out values)
                 ? string.Join(", ", values)
                 : null;
 

@@ -114,7 +114,8 @@ public sealed class TlsTests : IDisposable
         SubjectAlternativeNameBuilder names = new();
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
-        using X509Certificate2 signed = request.Create(authority, authority.NotBefore, authority.NotAfter, RandomNumberGenerator.GetBytes(8));
+        using X509Certificate2 signed = request.Create(
+            authority, authority.NotBefore, authority.NotAfter, RandomNumberGenerator.GetBytes(8));
         return signed.CopyWithPrivateKey(key);
     }
 
