@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace Cluster.Gateway.Receivers;
 
 /// <summary>What every door works with. Immutable; its members are thread-safe.</summary>
-internal sealed class DoorServices(ITraceConsumer consumer, GatewayLimits limits, InFlightBytes inFlight, GatewayStatistics statistics, TimeProvider time)
+internal sealed class DoorServices(
+    ITraceConsumer consumer, GatewayLimits limits, InFlightBytes inFlight, GatewayStatistics statistics, TimeProvider time)
 {
     /// <summary>What a client reads when some of its spans were rejected.</summary>
     public const string RejectedSpansMessage = "spans with an invalid trace or span ID were rejected";
@@ -31,6 +32,7 @@ internal sealed class DoorServices(ITraceConsumer consumer, GatewayLimits limits
 /// <summary>Log messages of the doors, 2000 to 2099. Nothing that a client does is logged: it is counted.</summary>
 internal static partial class DoorLog
 {
-    [LoggerMessage(EventId = 2000, EventName = "RequestFailed", Level = LogLevel.Error, Message = "A request through the {Door} door failed.")]
+    [LoggerMessage(
+        EventId = 2000, EventName = "RequestFailed", Level = LogLevel.Error, Message = "A request through the {Door} door failed.")]
     public static partial void RequestFailed(ILogger logger, DoorKind door, Exception exception);
 }

@@ -1,3 +1,4 @@
+using Cluster.Gateway.Receivers.Hosting;
 using Cluster.Messages.Sharding;
 
 namespace Cluster.Gateway.Receivers;
@@ -51,17 +52,24 @@ public sealed class GatewayStatistics
 
     private readonly Counters[] _doors = [new(), new()];
     private readonly InFlightBytes _inFlight;
+    private readonly ConnectionLimit _connections;
 
-    internal GatewayStatistics(InFlightBytes inFlight) => _inFlight = inFlight;
+    internal GatewayStatistics(InFlightBytes inFlight, ConnectionLimit connections)
+    {
+        _inFlight = inFlight;
+        _connections = connections;
+    }
 
     /// <summary>The counts so far. They are read one by one: sums may differ by requests that end meanwhile.</summary>
-    public GatewaySnapshot Snapshot() => new(_inFlight.Held, [.. _doors.Select((door, kind) => door.Snapshot((DoorKind)kind))]);
+    public GatewaySnapshot Snapshot() => new(
+        _inFlight.Held, _connections.Open, _connections.Refused, [.. _doors.Select((door, kind) => door.Snapshot((DoorKind)kind))]);
 
     /// <summary>Counts a request that was taken.</summary>
     internal void Taken(DoorKind door, in IntakeOutcome outcome)
     {
         Counters counters = _doors[(int)door];
-        Interlocked.Increment(ref counters.Requests[(int)(outcome.RejectedSpans == 0 ? RequestOutcome.Accepted : RequestOutcome.PartlyAccepted)]);
+        RequestOutcome kind = outcome.RejectedSpans == 0 ? RequestOutcome.Accepted : RequestOutcome.PartlyAccepted;
+        Interlocked.Increment(ref counters.Requests[(int)kind]);
         Interlocked.Add(ref counters.AcceptedSpans, outcome.AcceptedSpans);
         if (outcome.RejectedSpans != 0)
         {
@@ -113,8 +121,10 @@ public sealed class GatewayStatistics
 
 /// <summary>Counts of all doors at one moment.</summary>
 /// <param name="InFlightBytes">Bytes held for requests in work, now.</param>
+/// <param name="Connections">Connections of all doors together, now.</param>
+/// <param name="RefusedConnections">Connections closed at once because there were too many, since the start.</param>
 /// <param name="Doors">Each door, in the order of <see cref="DoorKind"/>.</param>
-public sealed record GatewaySnapshot(long InFlightBytes, IReadOnlyList<DoorSnapshot> Doors);
+public sealed record GatewaySnapshot(long InFlightBytes, int Connections, long RefusedConnections, IReadOnlyList<DoorSnapshot> Doors);
 
 /// <summary>Counts of one door since the start.</summary>
 /// <param name="Door">Which one.</param>

@@ -33,7 +33,9 @@ internal enum GrpcCode
     Unavailable = 14,
 }
 
-/// <summary>What a client whose request was not taken is told, in the words of either door, and under what it is counted. Immutable.</summary>
+/// <summary>
+/// What a client whose request was not taken is told, in the words of either door, and under what it is counted. Immutable.
+/// </summary>
 /// <param name="Code">gRPC.</param>
 /// <param name="HttpStatus">HTTP.</param>
 /// <param name="Message">What is wrong, for the client's developer.</param>
@@ -83,6 +85,9 @@ internal sealed record IntakeStatus(
 /// <param name="retryAfter">What a refused client is told to wait.</param>
 internal sealed class OutcomeMapping(TimeSpan retryAfter)
 {
+    // What a client sent comes back in its answer only so far.
+    private const int MaxNamed = 128;
+
     // By refusal; made once, as they are wanted most when there is least time.
     private readonly IntakeStatus[] _refusals =
     [
@@ -121,8 +126,15 @@ internal sealed class OutcomeMapping(TimeSpan retryAfter)
     public static IntakeStatus BrokenCall(string message) => new(GrpcCode.Internal, 400, message, RequestOutcome.Malformed);
 
     /// <summary>A method, path, media type or encoding that is not served.</summary>
-    public static IntakeStatus NotServed(int httpStatus, string message) =>
-        new(GrpcCode.Unimplemented, httpStatus, message, RequestOutcome.NotServed);
+    /// <param name="httpStatus">Over HTTP.</param>
+    /// <param name="problem">What is wrong.</param>
+    /// <param name="named">What the client named; an end that is far away is cut off.</param>
+    public static IntakeStatus NotServed(int httpStatus, string problem, string named) =>
+        new(
+            GrpcCode.Unimplemented,
+            httpStatus,
+            problem + (named.Length <= MaxNamed ? named : named[..MaxNamed] + "..."),
+            RequestOutcome.NotServed);
 
     /// <summary>A body that could not be read. Not for <see cref="BodyFault.ClientGone"/>: nobody is left to be told.</summary>
     /// <param name="fault">Why not.</param>
@@ -132,10 +144,12 @@ internal sealed class OutcomeMapping(TimeSpan retryAfter)
     /// <param name="deadline">The request's time limits.</param>
     public IntakeStatus Unread(BodyFault fault, RequestBodyReader body, int limit, string setting, RequestDeadline deadline) => fault switch
     {
-        BodyFault.TooLarge => new(GrpcCode.ResourceExhausted, 413, $"request is larger than {limit} bytes ({setting})", RequestOutcome.TooLarge),
+        BodyFault.TooLarge =>
+            new(GrpcCode.ResourceExhausted, 413, $"request is larger than {limit} bytes ({setting})", RequestOutcome.TooLarge),
         BodyFault.InFlight => Refused(Refusal.InFlightBytes),
         BodyFault.TimedOut when deadline.ClientTimeIsOver => ClientDeadline,
-        BodyFault.TimedOut => new(GrpcCode.DeadlineExceeded, 408, "the body did not arrive in time (limits.body_timeout)", RequestOutcome.TimedOut),
+        BodyFault.TimedOut =>
+            new(GrpcCode.DeadlineExceeded, 408, "the body did not arrive in time (limits.body_timeout)", RequestOutcome.TimedOut),
         BodyFault.BadHttp => Malformed("broken HTTP body"),
         BodyFault.BadCompression => Malformed("compressed data are damaged, cut short, or followed by other bytes"),
         BodyFault.NoMessage => BrokenCall("no request message: a unary call has exactly one"),

@@ -53,6 +53,9 @@ internal sealed class RequestBodyReader(InFlightBytes inFlight, RequestDeadline 
     // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md: compressed flag, then the length, big-endian.
     private const int GrpcPrefix = 5;
 
+    // Kestrel's words for a connection that ended inside a body. It tells this apart from broken chunks by nothing else.
+    private const string UnexpectedEnd = "Unexpected end of request content.";
+
     private RequestBuffer _buffer = new(inFlight);
 
     /// <summary>The body; for gRPC, its message.</summary>
@@ -190,9 +193,9 @@ internal sealed class RequestBodyReader(InFlightBytes inFlight, RequestDeadline 
 
             return (result, BodyFault.None);
         }
-        catch (BadHttpRequestException e) when (e.StatusCode != StatusCodes.Status408RequestTimeout)
+        catch (BadHttpRequestException e)
         {
-            return (default, BodyFault.BadHttp);
+            return (default, e.Message == UnexpectedEnd ? BodyFault.ClientGone : BodyFault.BadHttp);
         }
         catch (OperationCanceledException) when (deadline.IsOver)
         {

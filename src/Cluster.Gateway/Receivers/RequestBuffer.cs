@@ -33,7 +33,9 @@ internal sealed class RequestBuffer(InFlightBytes inFlight) : IDisposable
 
     /// <summary>Appends <paramref name="bytes"/>.</summary>
     /// <param name="bytes">What to append.</param>
-    /// <param name="expected">Bytes expected in all: never more is rented for them. At least <see cref="Length"/> plus what is appended.</param>
+    /// <param name="expected">
+    /// Bytes expected in all: never more is asked of the pool. At least <see cref="Length"/> plus what is appended.
+    /// </param>
     /// <returns>False, and nothing appended, when too many bytes are in flight.</returns>
     public bool TryAppend(in ReadOnlySequence<byte> bytes, int expected)
     {

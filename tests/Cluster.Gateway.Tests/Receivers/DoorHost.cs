@@ -4,6 +4,7 @@ using Cluster.Gateway.Receivers;
 using Cluster.Gateway.Receivers.Hosting;
 using Cluster.Gateway.Receivers.Otlp;
 using Cluster.Messages.Sharding;
+using Cluster.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -18,7 +19,7 @@ internal sealed class DoorHost : IAsyncDisposable
 
     private readonly WebApplication _app;
 
-    private DoorHost(WebApplication app, FakeConsumer consumer, ManualTime? time)
+    private DoorHost(WebApplication app, FakeConsumer consumer, ManualTimeProvider? time)
     {
         _app = app;
         Consumer = consumer;
@@ -30,7 +31,7 @@ internal sealed class DoorHost : IAsyncDisposable
 
     public FakeConsumer Consumer { get; }
 
-    public ManualTime? Time { get; }
+    public ManualTimeProvider? Time { get; }
 
     public OtlpReceiver Receiver { get; }
 
@@ -38,12 +39,14 @@ internal sealed class DoorHost : IAsyncDisposable
 
     public InFlightBytes InFlight { get; }
 
+    public GatewaySnapshot Totals => _app.Services.GetRequiredService<GatewayStatistics>().Snapshot();
+
     public DoorSnapshot Grpc => Snapshot(DoorKind.Grpc);
 
     public DoorSnapshot Http => Snapshot(DoorKind.Http);
 
     public static async Task<DoorHost> StartAsync(
-        OtlpGrpcOptions? grpc = null, OtlpHttpOptions? http = null, GatewayLimits? limits = null, ManualTime? time = null)
+        OtlpGrpcOptions? grpc = null, OtlpHttpOptions? http = null, GatewayLimits? limits = null, ManualTimeProvider? time = null)
     {
         FakeConsumer consumer = new();
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -82,7 +85,7 @@ internal sealed class DoorHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await _app.DisposeAsync();
 
-    private DoorSnapshot Snapshot(DoorKind door) => _app.Services.GetRequiredService<GatewayStatistics>().Snapshot().Doors[(int)door];
+    private DoorSnapshot Snapshot(DoorKind door) => Totals.Doors[(int)door];
 }
 
 /// <summary>Takes what the doors hand on, and answers as a test says.</summary>

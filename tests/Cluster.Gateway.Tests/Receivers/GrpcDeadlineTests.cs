@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using Cluster.Gateway.Receivers;
 using Cluster.Gateway.Receivers.Otlp;
 using Cluster.Messages.Sharding;
+using Cluster.Testing;
 
 namespace Cluster.Gateway.Tests.Receivers;
 
@@ -13,13 +14,13 @@ public sealed class GrpcDeadlineTests
     [Fact]
     public async Task Export_SilentClient_TimesOutAfterBodyTimeoutHoldingNothing()
     {
-        ManualTime time = new();
-        await using DoorHost host = await DoorHost.StartAsync(limits: new GatewayLimits { BodyTimeout = TimeSpan.FromSeconds(30) }, time: time);
+        ManualTimeProvider time = new();
+        await using DoorHost host = await DoorHost.StartAsync(time: time);
         using GrpcTestClient client = new(host.Receiver.Grpc!.Url);
         PiecewiseContent content = new();
 
         Task<GrpcResult> call = client.CallAsync(OtlpGrpcEndpoint.ExportPath, content);
-        await host.UntilAsync(it => it.Time!.Armed == 1);
+        await host.UntilAsync(it => it.Time!.ActiveTimers == 1);
         Assert.Equal(0, host.InFlight.Held);
         time.Advance(TimeSpan.FromSeconds(29.9));
         Assert.False(call.IsCompleted);
@@ -28,14 +29,14 @@ public sealed class GrpcDeadlineTests
         GrpcResult result = await call;
         Assert.Equal((4, "the body did not arrive in time (limits.body_timeout)"), (result.Code, result.Message));
         Assert.Equal(1, host.Grpc.Requests[RequestOutcome.TimedOut]);
-        Assert.Equal(0, time.Armed);
+        Assert.Equal(0, time.ActiveTimers);
         content.End();
     }
 
     [Fact]
     public async Task Export_ClientAnnouncesMuchAndSendsLittle_HoldsLittleAndTimesOut()
     {
-        ManualTime time = new();
+        ManualTimeProvider time = new();
         await using DoorHost host = await DoorHost.StartAsync(time: time);
         using GrpcTestClient client = new(host.Receiver.Grpc!.Url);
         PiecewiseContent content = new();
@@ -44,7 +45,7 @@ public sealed class GrpcDeadlineTests
         await content.SendAsync(0, 0, 0x40, 0, 0, 1, 2, 3);
         await host.UntilAsync(it => it.InFlight.Held > 0);
         Assert.Equal(4096, host.InFlight.Held);
-        await host.UntilAsync(it => it.Time!.Armed == 1);
+        await host.UntilAsync(it => it.Time!.ActiveTimers == 1);
         time.Advance(TimeSpan.FromSeconds(31));
 
         Assert.Equal(4, (await call).Code);
@@ -60,7 +61,7 @@ public sealed class GrpcDeadlineTests
     [InlineData("99999999n", 100)]
     public async Task Export_DeliveryLastsTooLong_EndsWithTheClientsDeadline(string header, int milliseconds)
     {
-        ManualTime time = new();
+        ManualTimeProvider time = new();
         await using DoorHost host = await DoorHost.StartAsync(time: time);
         using GrpcTestClient client = new(host.Receiver.Grpc!.Url);
         TaskCompletionSource delivering = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -73,7 +74,7 @@ public sealed class GrpcDeadlineTests
 
         Task<GrpcResult> call = client.ExportAsync(Message, headers => headers.Add("grpc-timeout", header));
         await delivering.Task.WaitAsync(DoorHost.Patience, TestContext.Current.CancellationToken);
-        await host.UntilAsync(it => it.Time!.Armed == 1);
+        await host.UntilAsync(it => it.Time!.ActiveTimers == 1);
         time.Advance(TimeSpan.FromMilliseconds(milliseconds - 1));
         Assert.False(call.IsCompleted);
         time.Advance(TimeSpan.FromMilliseconds(2));
@@ -87,13 +88,13 @@ public sealed class GrpcDeadlineTests
     [Fact]
     public async Task Export_BodySlowerThanTheClientsDeadline_EndsWithIt()
     {
-        ManualTime time = new();
+        ManualTimeProvider time = new();
         await using DoorHost host = await DoorHost.StartAsync(time: time);
         using GrpcTestClient client = new(host.Receiver.Grpc!.Url);
         PiecewiseContent content = new();
 
         Task<GrpcResult> call = client.CallAsync(OtlpGrpcEndpoint.ExportPath, content, headers => headers.Add("grpc-timeout", "5S"));
-        await host.UntilAsync(it => it.Time!.Armed == 1);
+        await host.UntilAsync(it => it.Time!.ActiveTimers == 1);
         time.Advance(TimeSpan.FromSeconds(6));
 
         Assert.Equal((4, "deadline exceeded"), ((await call).Code, (await call).Message));
@@ -230,7 +231,9 @@ public sealed class GrpcDeadlineTests
         byte[] compressed = Bytes.Gzip(new byte[1 << 20]);
 
         GrpcResult result = await client.CallAsync(
-            OtlpGrpcEndpoint.ExportPath, new ByteArrayContent(GrpcTestClient.Frame(compressed, flag: 1)), headers => headers.Add("grpc-encoding", "gzip"));
+            OtlpGrpcEndpoint.ExportPath,
+            new ByteArrayContent(GrpcTestClient.Frame(compressed, flag: 1)),
+            headers => headers.Add("grpc-encoding", "gzip"));
 
         Assert.Equal(8, result.Code);
         Assert.Equal(1, host.Grpc.Refused[Refusal.InFlightBytes]);

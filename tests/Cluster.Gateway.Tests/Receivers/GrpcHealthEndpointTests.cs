@@ -1,5 +1,6 @@
 using System.Text;
 using Cluster.Gateway.Receivers.Otlp;
+using Cluster.Testing;
 
 namespace Cluster.Gateway.Tests.Receivers;
 
@@ -54,7 +55,7 @@ public sealed class GrpcHealthEndpointTests
         await using DoorHost host = await DoorHost.StartAsync();
         using GrpcTestClient client = new(host.Receiver.Grpc!.Url);
 
-        using HttpResponseMessage response = await client.SendAsync(Watch, Request(TraceService), null, "application/grpc", CancellationToken.None);
+        using HttpResponseMessage response = await WatchAsync(client, TraceService);
         Stream stream = await response.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken);
         Assert.Equal(2, await NextAsync(stream));
         host.Readiness.Set(true);
@@ -74,7 +75,7 @@ public sealed class GrpcHealthEndpointTests
         await using DoorHost host = await DoorHost.StartAsync();
         using GrpcTestClient client = new(host.Receiver.Grpc!.Url);
 
-        using HttpResponseMessage response = await client.SendAsync(Watch, Request("nobody"), null, "application/grpc", CancellationToken.None);
+        using HttpResponseMessage response = await WatchAsync(client, "nobody");
         Stream stream = await response.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal(3, await NextAsync(stream));
@@ -89,13 +90,13 @@ public sealed class GrpcHealthEndpointTests
     {
         await using DoorHost host = await DoorHost.StartAsync();
         using GrpcTestClient client = new(host.Receiver.Grpc!.Url);
-        using HttpResponseMessage response = await client.SendAsync(Watch, Request(""), null, "application/grpc", CancellationToken.None);
+        using HttpResponseMessage response = await WatchAsync(client, "");
         Stream stream = await response.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken);
         Assert.Equal(2, await NextAsync(stream));
 
         Task stopped = host.StopAsync();
 
-        Assert.Equal(0, await stream.ReadAsync(new byte[1], TestContext.Current.CancellationToken).AsTask().WaitAsync(DoorHost.Patience, TestContext.Current.CancellationToken));
+        await AssertEndsAsync(stream);
         GrpcResult result = GrpcResult.Read(response, []);
         Assert.Equal((14, "the node is shutting down", false), (result.Code, result.Message, result.TrailersOnly));
         await stopped.WaitAsync(DoorHost.Patience, TestContext.Current.CancellationToken);
@@ -104,7 +105,7 @@ public sealed class GrpcHealthEndpointTests
     [Fact]
     public async Task Watch_WithTimeout_EndsWithIt()
     {
-        ManualTime time = new();
+        ManualTimeProvider time = new();
         await using DoorHost host = await DoorHost.StartAsync(time: time);
         using GrpcTestClient client = new(host.Receiver.Grpc!.Url);
         using HttpResponseMessage response = await client.SendAsync(
@@ -114,7 +115,7 @@ public sealed class GrpcHealthEndpointTests
 
         time.Advance(TimeSpan.FromSeconds(11));
 
-        Assert.Equal(0, await stream.ReadAsync(new byte[1], TestContext.Current.CancellationToken).AsTask().WaitAsync(DoorHost.Patience, TestContext.Current.CancellationToken));
+        await AssertEndsAsync(stream);
         Assert.Equal(4, GrpcResult.Read(response, []).Code);
     }
 
@@ -138,7 +139,7 @@ public sealed class GrpcHealthEndpointTests
         await host.UntilAsync(it => it.Receiver.OpenWatches == 0);
         while (watches.Count < GrpcHealthEndpoint.MaxWatches)
         {
-            HttpResponseMessage response = await client.SendAsync(Watch, Request(""), null, "application/grpc", CancellationToken.None);
+            HttpResponseMessage response = await WatchAsync(client, "");
             Assert.Equal(2, await NextAsync(await response.Content.ReadAsStreamAsync()));
             watches.Add(response);
         }
@@ -151,6 +152,12 @@ public sealed class GrpcHealthEndpointTests
         byte[] name = Encoding.UTF8.GetBytes(service);
         return new ByteArrayContent(GrpcTestClient.Frame(name.Length == 0 ? [] : [0x0A, (byte)name.Length, .. name]));
     }
+
+    private static Task<HttpResponseMessage> WatchAsync(GrpcTestClient client, string service) =>
+        client.SendAsync(Watch, Request(service), null, "application/grpc", CancellationToken.None);
+
+    private static async Task AssertEndsAsync(Stream stream) =>
+        Assert.Equal(0, await stream.ReadAsync(new byte[1]).AsTask().WaitAsync(DoorHost.Patience));
 
     private static async Task<int> NextAsync(Stream stream)
     {

@@ -37,7 +37,8 @@ internal sealed class GrpcTestClient : IDisposable
     public async Task<GrpcResult> CallAsync(
         string path, HttpContent content, Action<HttpRequestHeaders>? headers = null, string contentType = "application/grpc")
     {
-        using HttpResponseMessage response = await SendAsync(path, content, headers, contentType, CancellationToken.None).WaitAsync(DoorHost.Patience);
+        Task<HttpResponseMessage> call = SendAsync(path, content, headers, contentType, CancellationToken.None);
+        using HttpResponseMessage response = await call.WaitAsync(DoorHost.Patience);
         byte[] body = await response.Content.ReadAsByteArrayAsync().WaitAsync(DoorHost.Patience);
         return GrpcResult.Read(response, body);
     }

@@ -23,7 +23,8 @@ public sealed class OtlpGrpcEndpointTests
         Assert.Equal(new byte[5], result.Body);
         Assert.Equal("application/grpc", result.Response.Content.Headers.ContentType!.ToString());
         Assert.Equal(Message, Assert.Single(host.Consumer.Requests));
-        Assert.Equal((7, 0, 1000, 1000), (host.Grpc.AcceptedSpans, host.Grpc.RejectedSpans, host.Grpc.ReceivedBytes, host.Grpc.InflatedBytes));
+        Assert.Equal((7, 0), (host.Grpc.AcceptedSpans, host.Grpc.RejectedSpans));
+        Assert.Equal((1000, 1000), (host.Grpc.ReceivedBytes, host.Grpc.InflatedBytes));
         Assert.Equal(1, host.Grpc.Requests[RequestOutcome.Accepted]);
     }
 
@@ -103,7 +104,8 @@ public sealed class OtlpGrpcEndpointTests
 
         GrpcResult result = await client.ExportAsync(Message);
 
-        Assert.Equal((200, 3, "malformed request: VarintTooLong at byte 417", true), (result.HttpStatus, result.Code, result.Message, result.TrailersOnly));
+        Assert.Equal((200, 3, true), (result.HttpStatus, result.Code, result.TrailersOnly));
+        Assert.Equal("malformed request: VarintTooLong at byte 417", result.Message);
         Assert.Null(result.Details());
         Assert.Equal(1, host.Grpc.Requests[RequestOutcome.Malformed]);
     }
@@ -176,7 +178,9 @@ public sealed class OtlpGrpcEndpointTests
         byte[] compressed = Bytes.Gzip(Message);
 
         GrpcResult result = await client.CallAsync(
-            OtlpGrpcEndpoint.ExportPath, new ByteArrayContent(GrpcTestClient.Frame(compressed, flag: 1)), headers => headers.Add("grpc-encoding", "gzip"));
+            OtlpGrpcEndpoint.ExportPath,
+            new ByteArrayContent(GrpcTestClient.Frame(compressed, flag: 1)),
+            headers => headers.Add("grpc-encoding", "gzip"));
 
         Assert.Equal(0, result.Code);
         Assert.Equal(Message, Assert.Single(host.Consumer.Requests));
@@ -205,7 +209,7 @@ public sealed class OtlpGrpcEndpointTests
 
         GrpcResult result = await client.ExportAsync(Message, headers => headers.Add("grpc-encoding", "snappy"));
 
-        Assert.Equal((200, 12, "grpc-encoding snappy is not supported"), (result.HttpStatus, result.Code, result.Message));
+        Assert.Equal((200, 12, "unsupported grpc-encoding snappy"), (result.HttpStatus, result.Code, result.Message));
         Assert.Equal("gzip,identity", result.Header("grpc-accept-encoding"));
         Assert.Equal(1, host.Grpc.Requests[RequestOutcome.NotServed]);
     }
@@ -219,22 +223,28 @@ public sealed class OtlpGrpcEndpointTests
         Assert.InRange(bomb.Length, 1, 1 << 20);
 
         GrpcResult result = await client.CallAsync(
-            OtlpGrpcEndpoint.ExportPath, new ByteArrayContent(GrpcTestClient.Frame(bomb, flag: 1)), headers => headers.Add("grpc-encoding", "gzip"));
+            OtlpGrpcEndpoint.ExportPath,
+            new ByteArrayContent(GrpcTestClient.Frame(bomb, flag: 1)),
+            headers => headers.Add("grpc-encoding", "gzip"));
 
         Assert.Equal((8, "request is larger than 1048576 bytes (max_recv_msg_size_mib)"), (result.Code, result.Message));
         await host.UntilAsync(it => it.InFlight.Held == 0);
     }
+
+    private const string SecondMessage = "more follows the message of ";
+    private const string ExactlyOne = " bytes: a unary call has exactly one";
+    private const string NoEncoding = "the message is flagged as compressed, but the call names no grpc-encoding";
 
     public static TheoryData<string, byte[], string?, int, string> BrokenCalls => new()
     {
         { "nothing", [], null, 13, "no request message: a unary call has exactly one" },
         { "part of a prefix", [0, 0, 0], null, 13, "the call ends inside its message of 0 bytes" },
         { "cut", [0, 0, 0, 0, 10, 1, 2, 3], null, 13, "the call ends inside its message of 10 bytes" },
-        { "two messages", [0, 0, 0, 0, 1, 7, 0, 0, 0, 0, 1, 7], null, 13, "more follows the message of 1 bytes: a unary call has exactly one" },
-        { "more after an empty one", [0, 0, 0, 0, 0, 7], null, 13, "more follows the message of 0 bytes: a unary call has exactly one" },
+        { "two messages", [0, 0, 0, 0, 1, 7, 0, 0, 0, 0, 1, 7], null, 13, SecondMessage + "1" + ExactlyOne },
+        { "more after an empty one", [0, 0, 0, 0, 0, 7], null, 13, SecondMessage + "0" + ExactlyOne },
         { "flag of 2", [2, 0, 0, 0, 0], null, 13, "the compressed flag of the message is neither 0 nor 1" },
-        { "compressed, encoding unnamed", [1, 0, 0, 0, 1, 7], null, 13, "the message is flagged as compressed, but the call names no grpc-encoding" },
-        { "compressed, identity", [1, 0, 0, 0, 1, 7], "identity", 13, "the message is flagged as compressed, but the call names no grpc-encoding" },
+        { "compressed, encoding unnamed", [1, 0, 0, 0, 1, 7], null, 13, NoEncoding },
+        { "compressed, identity", [1, 0, 0, 0, 1, 7], "identity", 13, NoEncoding },
         { "no gzip", [1, 0, 0, 0, 1, 7], "gzip", 3, "compressed data are damaged, cut short, or followed by other bytes" },
         { "4 GiB announced", [0, 255, 255, 255, 255, 1], null, 8, "request is larger than 4194304 bytes (max_recv_msg_size_mib)" },
     };
@@ -283,7 +293,11 @@ public sealed class OtlpGrpcEndpointTests
     public async Task Call_WithGet_Is405()
     {
         await using DoorHost host = await DoorHost.StartAsync();
-        using HttpClient client = new() { DefaultRequestVersion = new Version(2, 0), DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using HttpClient client = new()
+        {
+            DefaultRequestVersion = new Version(2, 0),
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
 
         using HttpResponseMessage response = await client.GetAsync(
             new Uri(host.Receiver.Grpc!.Url, OtlpGrpcEndpoint.ExportPath), TestContext.Current.CancellationToken);
@@ -305,6 +319,40 @@ public sealed class OtlpGrpcEndpointTests
         GrpcResult result = await client.CallAsync(path, new ByteArrayContent(GrpcTestClient.Frame(Message)));
 
         Assert.Equal((200, 12, $"unknown method {path}", true), (result.HttpStatus, result.Code, result.Message, result.TrailersOnly));
+    }
+
+    [Fact]
+    public async Task Call_LongUnknownMethod_IsNamedInPart()
+    {
+        await using DoorHost host = await DoorHost.StartAsync();
+        using GrpcTestClient client = new(host.Receiver.Grpc!.Url);
+
+        GrpcResult result = await client.CallAsync("/" + new string('x', 5000), new ByteArrayContent(GrpcTestClient.Frame(Message)));
+
+        Assert.Equal((12, $"unknown method /{new string('x', 127)}..."), (result.Code, result.Message));
+    }
+
+    [Theory]
+    [InlineData("plain text ~", "plain text ~")]
+    [InlineData("100 %", "100 %25")]
+    [InlineData("a\nb\u007f", "a%0Ab%7F")]
+    [InlineData("é€😀", "%C3%A9%E2%82%AC%F0%9F%98%80")]
+    public void PercentEncode_Message_LeavesPrintableAsciiOnly(string message, string encoded)
+    {
+        Assert.Equal(encoded, GrpcCall.PercentEncode(message));
+    }
+
+    [Fact]
+    public void Refused_EveryReason_HasAnAnswerOfItsOwnWithAHint()
+    {
+        OutcomeMapping mapping = new(TimeSpan.FromSeconds(3));
+
+        foreach (Refusal refusal in Enum.GetValues<Refusal>().Skip(1))
+        {
+            IntakeStatus status = mapping.Refused(refusal);
+            Assert.Equal((refusal, RequestOutcome.Refused, TimeSpan.FromSeconds(3)), (status.Refusal, status.Outcome, status.RetryAfter));
+            Assert.DoesNotContain("refused", status.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -42,6 +42,54 @@ public sealed class OtlpHttpEndpointTests
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("; charset=utf-8")]
+    public async Task Post_Json_IsHandedOnAsProtobufAndAnsweredInJson(string parameters)
+    {
+        await using DoorHost host = await DoorHost.StartAsync();
+        byte[] json = Encoding.UTF8.GetBytes("""{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"a"}]}],"other":1}]}""");
+
+        Answer answer = await PostAsync(host, json, Json + parameters);
+
+        Assert.Equal((200, Json, "{}"), (answer.Status, answer.MediaType, answer.Text));
+        Assert.Equal([0x0A, 7, 0x12, 5, 0x12, 3, 0x2A, 1, (byte)'a'], Assert.Single(host.Consumer.Requests));
+        Assert.Equal((json.Length, json.Length), (host.Http.ReceivedBytes, host.Http.InflatedBytes));
+        await host.UntilAsync(it => it.InFlight.Held == 0);
+    }
+
+    [Fact]
+    public async Task Post_JsonInGzip_IsInflatedAndAnsweredWithPartialSuccessInJson()
+    {
+        await using DoorHost host = await DoorHost.StartAsync();
+        host.Consumer.Outcome = IntakeOutcome.Taken(0, 2);
+
+        Answer answer = await PostAsync(host, Bytes.Gzip("""{"resourceSpans":[]}"""u8), Json, "gzip");
+
+        Assert.Equal((200, Json), (answer.Status, answer.MediaType));
+        Assert.Equal(
+            """{"partialSuccess":{"rejectedSpans":"2","errorMessage":"spans with an invalid trace or span ID were rejected"}}""",
+            answer.Text);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{")]
+    [InlineData("[]")]
+    [InlineData("""{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":1}]}]}]}""")]
+    public async Task Post_MalformedJson_Is400InJsonNamingTheByte(string json)
+    {
+        await using DoorHost host = await DoorHost.StartAsync();
+
+        Answer answer = await PostAsync(host, Encoding.UTF8.GetBytes(json), Json);
+
+        Assert.Equal((400, Json), (answer.Status, answer.MediaType));
+        Assert.StartsWith("{\"code\":3,\"message\":\"malformed JSON at byte ", answer.Text, StringComparison.Ordinal);
+        Assert.Equal(1, host.Http.Requests[RequestOutcome.Malformed]);
+        Assert.Empty(host.Consumer.Requests);
+        await host.UntilAsync(it => it.InFlight.Held == 0);
+    }
+
+    [Theory]
     [InlineData("gzip")]
     [InlineData("GZIP")]
     [InlineData("x-gzip")]
@@ -73,7 +121,7 @@ public sealed class OtlpHttpEndpointTests
         Answer answer = await PostAsync(host, Message, Protobuf, encoding);
 
         Assert.Equal((415, Protobuf, "gzip, deflate, identity"), (answer.Status, answer.MediaType, answer.Header("Accept-Encoding")));
-        Assert.Equal((12, $"unsupported content encoding {encoding}: use gzip, deflate, identity", null), answer.Rpc());
+        Assert.Equal((12, $"use gzip, deflate, identity, not Content-Encoding {encoding}", null), answer.Rpc());
     }
 
     [Theory]
@@ -284,7 +332,8 @@ public sealed class OtlpHttpEndpointTests
         public string Text => Encoding.UTF8.GetString(Body);
 
         public string? Header(string name) =>
-            Response.Headers.NonValidated.TryGetValues(name, out var values) || Response.Content.Headers.NonValidated.TryGetValues(name, out values)
+            Response.Headers.NonValidated.TryGetValues(name, out var values)
+            || Response.Content.Headers.NonValidated.TryGetValues(name, out values)
                 ? string.Join(", ", values)
                 : null;
 

@@ -14,9 +14,11 @@ public sealed class Door
 {
     private readonly List<ListenOptions> _listening = [];
 
-    /// <summary>A door that is not open yet: <see cref="KestrelDoors.Listen"/> does that.</summary>
+    /// <summary>A door that is not open yet: <see cref="KestrelDoors.Listen(KestrelServerOptions, Door)"/> does that.</summary>
     /// <param name="name">For logs: <c>otlp/grpc</c>.</param>
-    /// <param name="endpoint">Address and port: <c>localhost:4317</c>, <c>0.0.0.0:4317</c>, <c>[::]:4317</c>, or <c>:4317</c> for all addresses.</param>
+    /// <param name="endpoint">
+    /// Address and port: <c>localhost:4317</c>, <c>0.0.0.0:4317</c>, <c>[::]:4317</c>, or <c>:4317</c> for all addresses.
+    /// </param>
     /// <param name="protocols">HTTP versions. Without TLS, HTTP/1.1 and HTTP/2 exclude each other.</param>
     /// <param name="tls">TLS; null for cleartext.</param>
     /// <param name="handler">Answers the door's requests.</param>

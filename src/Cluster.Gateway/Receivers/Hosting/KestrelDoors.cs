@@ -20,14 +20,14 @@ public static class KestrelDoors
     private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(20);
 
-    /// <summary>Sets the limits of a server that has doors. They hold for all its doors together.</summary>
+    /// <summary>
+    /// Sets the limits of a server that has doors. They hold for each connection; how many there may be is a matter of the doors.
+    /// </summary>
     /// <param name="server">The server.</param>
-    /// <param name="limits">What all doors together may hold.</param>
     /// <param name="maxConcurrentStreams">Concurrent calls on one HTTP/2 connection.</param>
-    public static void ConfigureLimits(KestrelServerOptions server, GatewayLimits limits, int maxConcurrentStreams)
+    public static void ConfigureLimits(KestrelServerOptions server, int maxConcurrentStreams)
     {
         server.AddServerHeader = false;
-        server.Limits.MaxConcurrentConnections = limits.Connections;
         server.Limits.RequestHeadersTimeout = HeadersTimeout;
         server.Limits.MaxRequestHeadersTotalSize = MaxHeaderBytes;
 
@@ -49,7 +49,10 @@ public static class KestrelDoors
     /// <exception cref="System.Net.Sockets.SocketException">Its host name is not known.</exception>
     /// <exception cref="IOException">A PEM file of its TLS cannot be read.</exception>
     /// <exception cref="System.Security.Cryptography.CryptographicException">A PEM file holds no certificate or key.</exception>
-    public static void Listen(KestrelServerOptions server, Door door)
+    public static void Listen(KestrelServerOptions server, Door door) => Listen(server, door, null);
+
+    /// <summary>The same, with a limit that several doors may share.</summary>
+    internal static void Listen(KestrelServerOptions server, Door door, ConnectionLimit? limit)
     {
         HttpsConnectionAdapterOptions? https = door.Tls is { } tls ? TlsCertificates.Load(tls) : null;
         foreach (IPEndPoint address in door.Resolve())
@@ -57,6 +60,11 @@ public static class KestrelDoors
             server.Listen(address, listen =>
             {
                 listen.Protocols = door.Protocols;
+                if (limit is not null)
+                {
+                    listen.Use(limit.Apply);
+                }
+
                 if (https is not null)
                 {
                     listen.UseHttps(https);

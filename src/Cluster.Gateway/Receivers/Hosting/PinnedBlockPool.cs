@@ -6,10 +6,27 @@ using Microsoft.AspNetCore.Connections;
 namespace Cluster.Gateway.Receivers.Hosting;
 
 /// <summary>Gives Kestrel pools of larger blocks: with its own of 4 KiB, reading spans off a socket costs twice the CPU.</summary>
-internal sealed class PinnedBlockPoolFactory : IMemoryPoolFactory<byte>
+internal sealed class PinnedBlockPoolFactory : IMemoryPoolFactory<byte>, IDisposable
 {
+    // Kestrel makes a pool for each core and address, and disposes it: they all are this one, so that its bound is the process's.
+    private readonly PinnedBlockPool _shared = new();
+
     /// <inheritdoc/>
-    public MemoryPool<byte> Create(MemoryPoolOptions? options = null) => new PinnedBlockPool();
+    public MemoryPool<byte> Create(MemoryPoolOptions? options = null) => new View(_shared);
+
+    /// <inheritdoc/>
+    public void Dispose() => _shared.Dispose();
+
+    private sealed class View(PinnedBlockPool shared) : MemoryPool<byte>
+    {
+        public override int MaxBufferSize => shared.MaxBufferSize;
+
+        public override IMemoryOwner<byte> Rent(int minBufferSize = -1) => shared.Rent(minBufferSize);
+
+        protected override void Dispose(bool disposing)
+        {
+        }
+    }
 }
 
 /// <summary>Pinned blocks of 32 KiB. A bounded number is kept for reuse; further ones are the garbage collector's. Thread-safe.</summary>
@@ -18,8 +35,8 @@ internal sealed class PinnedBlockPool : MemoryPool<byte>
     /// <summary>Bytes of a block. 16 to 64 KiB do equally well, less and more do worse.</summary>
     public const int BlockSize = 32 << 10;
 
-    /// <summary>Blocks kept for reuse: 16 MiB.</summary>
-    public const int KeptBlocks = 512;
+    /// <summary>Blocks kept for reuse: 32 MiB.</summary>
+    public const int KeptBlocks = 1024;
 
     private readonly ConcurrentQueue<Block> _free = new();
     private int _kept;

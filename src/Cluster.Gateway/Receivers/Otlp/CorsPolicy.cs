@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
 
 namespace Cluster.Gateway.Receivers.Otlp;
 
@@ -34,6 +35,7 @@ internal sealed class CorsPolicy(CorsOptions options)
         if (!preflight)
         {
             Welcome(response, origin);
+            response.AccessControlExposeHeaders = HeaderNames.RetryAfter;
         }
         else if (request.AccessControlRequestMethod == HttpMethods.Post && AreAllowed(request.AccessControlRequestHeaders))
         {
@@ -53,7 +55,9 @@ internal sealed class CorsPolicy(CorsOptions options)
         return preflight;
     }
 
-    /// <summary>Whether <paramref name="text"/> is what <paramref name="pattern"/> says, <c>*</c> standing for any run of characters.</summary>
+    /// <summary>
+    /// Whether <paramref name="text"/> is what <paramref name="pattern"/> says, <c>*</c> being any run of characters, in either case.
+    /// </summary>
     internal static bool Matches(ReadOnlySpan<char> pattern, ReadOnlySpan<char> text)
     {
         int star = -1;

@@ -20,7 +20,8 @@ internal static class GrpcCall
     private const string ContentType = "application/grpc";
     private const string AcceptedEncodings = "gzip,identity";
 
-    private static readonly StringValues[] Codes = [.. Enumerable.Range(0, 17).Select(code => new StringValues(code.ToString(CultureInfo.InvariantCulture)))];
+    private static readonly StringValues[] Codes =
+        [.. Enumerable.Range(0, 17).Select(code => new StringValues(code.ToString(CultureInfo.InvariantCulture)))];
 
     /// <summary>Whether a content type is gRPC with protobuf messages; parameters are let pass.</summary>
     public static bool IsGrpc(string? contentType)

@@ -36,12 +36,12 @@ internal sealed class GrpcHealthEndpoint(DoorServices services, Readiness readin
     public int OpenWatches => Volatile.Read(ref _watches);
 
     /// <summary>Answers one call to a path that begins with <see cref="ServicePath"/>.</summary>
-    public async Task HandleAsync(HttpContext context, string path)
+    public async ValueTask HandleAsync(HttpContext context, string path)
     {
         bool watch = path == ServicePath + "Watch";
         if (!watch && path != ServicePath + "Check")
         {
-            GrpcCall.Fail(context, OutcomeMapping.NotServed(StatusCodes.Status404NotFound, $"unknown method {path}"));
+            GrpcCall.Fail(context, OutcomeMapping.NotServed(StatusCodes.Status404NotFound, "unknown method ", path));
             return;
         }
 
@@ -122,7 +122,8 @@ internal sealed class GrpcHealthEndpoint(DoorServices services, Readiness readin
         if (Interlocked.Increment(ref _watches) > MaxWatches)
         {
             Interlocked.Decrement(ref _watches);
-            GrpcCall.Fail(context, new IntakeStatus(GrpcCode.ResourceExhausted, 429, $"more than {MaxWatches} watches", RequestOutcome.NotServed));
+            string message = $"more than {MaxWatches} watches";
+            GrpcCall.Fail(context, new IntakeStatus(GrpcCode.ResourceExhausted, 429, message, RequestOutcome.NotServed));
             return;
         }
 

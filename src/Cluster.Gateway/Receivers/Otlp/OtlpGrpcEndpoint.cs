@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Cluster.Messages.Otlp;
 using Cluster.Messages.Protobuf;
 using Cluster.Messages.Sharding;
@@ -54,7 +55,8 @@ internal sealed class OtlpGrpcEndpoint(
         }
     }
 
-    private async Task ExportAsync(HttpContext context)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask ExportAsync(HttpContext context)
     {
         IHeaderDictionary headers = context.Request.Headers;
         if (!GrpcCall.TryReadTimeout(headers.GrpcTimeout, out TimeSpan? timeout))
@@ -66,7 +68,8 @@ internal sealed class OtlpGrpcEndpoint(
         if (!GrpcCall.TryReadEncoding(headers.GrpcEncoding, out Compression compression))
         {
             GrpcCall.NameEncodings(context);
-            Fail(context, OutcomeMapping.NotServed(StatusCodes.Status415UnsupportedMediaType, $"grpc-encoding {headers.GrpcEncoding} is not supported"));
+            Fail(context, OutcomeMapping.NotServed(
+                StatusCodes.Status415UnsupportedMediaType, "unsupported grpc-encoding ", headers.GrpcEncoding.ToString()));
             return;
         }
 
@@ -105,6 +108,7 @@ internal sealed class OtlpGrpcEndpoint(
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask DeliverAsync(HttpContext context, ReadOnlyMemory<byte> message, RequestDeadline deadline)
     {
         IntakeOutcome outcome;
@@ -154,10 +158,10 @@ internal sealed class OtlpGrpcEndpoint(
         GrpcCall.Succeed(context, prefixed);
     }
 
-    private Task RefuseMethod(HttpContext context, string path)
+    private ValueTask RefuseMethod(HttpContext context, string path)
     {
-        Fail(context, OutcomeMapping.NotServed(StatusCodes.Status404NotFound, $"unknown method {path}"));
-        return Task.CompletedTask;
+        Fail(context, OutcomeMapping.NotServed(StatusCodes.Status404NotFound, "unknown method ", path));
+        return ValueTask.CompletedTask;
     }
 
     private void Fail(HttpContext context, IntakeStatus status)

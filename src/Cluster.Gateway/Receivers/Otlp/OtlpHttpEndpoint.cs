@@ -1,3 +1,4 @@
+using System.Numerics;
 using Cluster.Messages.Otlp;
 using Cluster.Messages.Protobuf;
 using Cluster.Messages.Sharding;
@@ -7,7 +8,9 @@ using Microsoft.Extensions.Primitives;
 
 namespace Cluster.Gateway.Receivers.Otlp;
 
-/// <summary>The OTLP/HTTP door: one path, protobuf or JSON (<see href="https://opentelemetry.io/docs/specs/otlp/#otlphttp"/>). Thread-safe.</summary>
+/// <summary>
+/// The OTLP/HTTP door: one path, protobuf or JSON (<see href="https://opentelemetry.io/docs/specs/otlp/#otlphttp"/>). Thread-safe.
+/// </summary>
 internal sealed class OtlpHttpEndpoint(OtlpHttpOptions options, DoorServices services, ILogger<OtlpHttpEndpoint> logger)
 {
     private const string SizeSetting = "max_request_body_size";
@@ -59,7 +62,7 @@ internal sealed class OtlpHttpEndpoint(OtlpHttpOptions options, DoorServices ser
         {
             context.Response.Headers.AcceptEncoding = AcceptedEncodings;
             await FailAsync(context, json, OutcomeMapping.NotServed(StatusCodes.Status415UnsupportedMediaType,
-                $"unsupported content encoding {request.Headers.ContentEncoding}: use {AcceptedEncodings}"));
+                $"use {AcceptedEncodings}, not Content-Encoding ", request.Headers.ContentEncoding.ToString()));
             return;
         }
 
@@ -109,8 +112,9 @@ internal sealed class OtlpHttpEndpoint(OtlpHttpOptions options, DoorServices ser
 
     private async ValueTask TranscodeAsync(HttpContext context, ReadOnlyMemory<byte> document)
     {
-        // The protobuf of a document is hardly ever larger than the document.
-        if (!services.InFlight.TryCharge(document.Length))
+        // The array that the pool gives for the longest protobuf that the document can become.
+        int capacity = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Min(document.Length + (document.Length / 2L) + 64, 1 << 30));
+        if (!services.InFlight.TryCharge(capacity))
         {
             await FailAsync(context, json: true, services.Mapping.Refused(Refusal.InFlightBytes));
             return;
@@ -118,7 +122,7 @@ internal sealed class OtlpHttpEndpoint(OtlpHttpOptions options, DoorServices ser
 
         try
         {
-            using PooledBuffer request = new(Math.Max(document.Length, 256));
+            using PooledBuffer request = new(capacity);
             if (OtlpJson.TryReadRequest(document.Span, request, out OtlpJsonError error))
             {
                 await DeliverAsync(context, json: true, request.WrittenMemory);
@@ -130,7 +134,7 @@ internal sealed class OtlpHttpEndpoint(OtlpHttpOptions options, DoorServices ser
         }
         finally
         {
-            services.InFlight.Release(document.Length);
+            services.InFlight.Release(capacity);
         }
     }
 
@@ -167,10 +171,12 @@ internal sealed class OtlpHttpEndpoint(OtlpHttpOptions options, DoorServices ser
     {
         string name = header.Count == 0 ? "" : header.Count == 1 ? header[0] ?? "" : "several";
         compression =
-            name.Equals("gzip", StringComparison.OrdinalIgnoreCase) || name.Equals("x-gzip", StringComparison.OrdinalIgnoreCase) ? Compression.Gzip
-            : name.Equals("deflate", StringComparison.OrdinalIgnoreCase) ? Compression.Zlib
+            Is("gzip") || Is("x-gzip") ? Compression.Gzip
+            : Is("deflate") ? Compression.Zlib
             : Compression.None;
-        return compression != Compression.None || name.Length == 0 || name.Equals("identity", StringComparison.OrdinalIgnoreCase);
+        return compression != Compression.None || Is("") || Is("identity");
+
+        bool Is(string other) => name.Equals(other, StringComparison.OrdinalIgnoreCase);
     }
 
     // Requests that do not say what they would understand are answered in plain text.

@@ -8,14 +8,19 @@ namespace Cluster.Gateway.Receivers.Otlp;
 public sealed class OtlpReceiver
 {
     private readonly OtlpReceiverOptions _options;
-    private readonly GatewayLimits _limits;
+    private readonly ConnectionLimit _connections;
     private readonly GrpcHealthEndpoint? _health;
 
     internal OtlpReceiver(
-        OtlpReceiverOptions options, DoorServices services, Readiness readiness, ILoggerFactory loggers, CancellationToken stopping)
+        OtlpReceiverOptions options,
+        DoorServices services,
+        ConnectionLimit connections,
+        Readiness readiness,
+        ILoggerFactory loggers,
+        CancellationToken stopping)
     {
         _options = options;
-        _limits = services.Limits;
+        _connections = connections;
         if (options.Grpc is { } grpc)
         {
             _health = new GrpcHealthEndpoint(services, readiness, stopping);
@@ -47,15 +52,15 @@ public sealed class OtlpReceiver
     /// <exception cref="IOException">A PEM file cannot be read.</exception>
     public void ConfigureKestrel(KestrelServerOptions server)
     {
-        KestrelDoors.ConfigureLimits(server, _limits, (_options.Grpc ?? new OtlpGrpcOptions()).MaxConcurrentStreams);
+        KestrelDoors.ConfigureLimits(server, (_options.Grpc ?? new OtlpGrpcOptions()).MaxConcurrentStreams);
         if (Grpc is not null)
         {
-            KestrelDoors.Listen(server, Grpc);
+            KestrelDoors.Listen(server, Grpc, _connections);
         }
 
         if (Http is not null)
         {
-            KestrelDoors.Listen(server, Http);
+            KestrelDoors.Listen(server, Http, _connections);
         }
     }
 }

@@ -21,7 +21,9 @@ public static class OtlpReceiverServiceCollectionExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<Readiness>();
         services.AddSingleton(_ => new InFlightBytes(limits.InFlightBytes));
-        services.AddSingleton(provider => new GatewayStatistics(provider.GetRequiredService<InFlightBytes>()));
+        services.AddSingleton(_ => new ConnectionLimit(limits.Connections));
+        services.AddSingleton(provider => new GatewayStatistics(
+            provider.GetRequiredService<InFlightBytes>(), provider.GetRequiredService<ConnectionLimit>()));
         services.AddSingleton(provider => new DoorServices(
             provider.GetRequiredService<ITraceConsumer>(),
             limits,
@@ -31,6 +33,7 @@ public static class OtlpReceiverServiceCollectionExtensions
         services.AddSingleton(provider => new OtlpReceiver(
             options,
             provider.GetRequiredService<DoorServices>(),
+            provider.GetRequiredService<ConnectionLimit>(),
             provider.GetRequiredService<Readiness>(),
             provider.GetRequiredService<ILoggerFactory>(),
             provider.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping));
