@@ -6,7 +6,8 @@ using Fields = Cluster.Messages.Otlp.OtlpFields.Span;
 namespace Cluster.Messages.Otlp;
 
 /// <summary>
-/// One encoded span with its resource and scope. Each property walks the bytes: read it once, and not on the hot path. Views are of the memory the span was
+/// One encoded span with its resource and scope. Each property walks the bytes: read it once, and not on the hot path. Views are of the
+/// memory the span was
 /// read from and valid as long as that is. Of a field that occurs twice the last counts; text that is not UTF-8 gets U+FFFD.
 /// </summary>
 public readonly ref struct OtlpSpan

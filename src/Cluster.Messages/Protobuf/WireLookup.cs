@@ -1,7 +1,8 @@
 namespace Cluster.Messages.Protobuf;
 
 /// <summary>
-/// Finds single fields of an encoded message, each by a walk over all of it: for cold paths. Of a field that occurs twice the last counts; one of another
+/// Finds single fields of an encoded message, each by a walk over all of it: for cold paths. Of a field that occurs twice the last
+/// counts; one of another
 /// wire type is another field. A message that is malformed has the fields before the place where it is.
 /// </summary>
 public static class WireLookup

@@ -5,8 +5,10 @@ using Google.Protobuf.Reflection;
 namespace Cluster.Testing;
 
 /// <summary>
-/// Encodes a message as no encoder would but every parser must read: fields of different numbers in any order, varints longer than needed, numbers and texts written
-/// twice (the last counts), singular messages in two parts (they merge), members of a oneof before the one that counts, and unknown fields of all wire
+/// Encodes a message as no encoder would but every parser must read: fields of different numbers in any order, varints longer than
+/// needed, numbers and texts written
+/// twice (the last counts), singular messages in two parts (they merge), members of a oneof before the one that counts, and unknown
+/// fields of all wire
 /// types, groups included. Parsed with unknown fields discarded, the result equals the message.
 /// </summary>
 public sealed class NoisyEncoder

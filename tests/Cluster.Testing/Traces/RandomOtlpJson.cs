@@ -7,7 +7,8 @@ using Google.Protobuf.Reflection;
 namespace Cluster.Testing;
 
 /// <summary>
-/// OTLP/JSON of a message in random but valid style: members in any order, names in camel or snake case, 64-bit integers as strings or numbers, enums as numbers
+/// OTLP/JSON of a message in random but valid style: members in any order, names in camel or snake case, 64-bit integers as strings or
+/// numbers, enums as numbers
 /// or names, hex in either case, base64 of both alphabets, escapes where none is needed, nulls, unknown members, white space.
 /// </summary>
 public sealed class RandomOtlpJson

@@ -23,8 +23,10 @@ public sealed record RandomTracesSize
 }
 
 /// <summary>
-/// Random requests from a seed, the same for the same seed: span trees that lie across resources and scopes, some with missing parents, attributes of all
-/// kinds nested in each other, events, links, statuses, flags, tracestates, empty scopes, spans without a resource. <see cref="NoisyEncoder"/> encodes
+/// Random requests from a seed, the same for the same seed: span trees that lie across resources and scopes, some with missing parents,
+/// attributes of all
+/// kinds nested in each other, events, links, statuses, flags, tracestates, empty scopes, spans without a resource.
+/// <see cref="NoisyEncoder"/> encodes
 /// them in unusual but valid ways.
 /// </summary>
 public sealed class RandomTraces
