@@ -10,8 +10,9 @@ public sealed class ManualTimeProviderTests
         ManualTimeProvider clock = new();
         DateTimeOffset start = clock.GetUtcNow();
         List<(string Name, double At)> fired = [];
+        void Fire(string name) => fired.Add((name, (clock.GetUtcNow() - start).TotalSeconds));
         void Start(string name, int due, int period) =>
-            clock.CreateTimer(_ => fired.Add((name, (clock.GetUtcNow() - start).TotalSeconds)), null, TimeSpan.FromSeconds(due), TimeSpan.FromSeconds(period));
+            clock.CreateTimer(_ => Fire(name), null, TimeSpan.FromSeconds(due), TimeSpan.FromSeconds(period));
         Start("later", 3, 0);
         Start("sooner", 1, 0);
         Start("often", 2, 2);

@@ -113,27 +113,27 @@ internal ref partial struct OtlpJsonReader
 
     private bool TryFindField(OtlpMessage message, int next, out int index)
     {
-        ReadOnlySpan<byte> name = _reader.ValueSpan;
-        index = -1;
         if (_reader.ValueIsEscaped)
         {
-            Span<byte> unescaped = stackalloc byte[MaxNameBytes];
-            if (name.Length > unescaped.Length)
-            {
-                return true;
-            }
+            return TryFindEscapedField(message, next, out index);
+        }
 
-            if (!TryUnescape(unescaped, out int length))
-            {
-                return false;
-            }
+        index = IndexOf(message.Fields, _reader.ValueSpan, next);
+        return true;
+    }
 
-            index = IndexOf(message.Fields, unescaped[..length], next);
+    private bool TryFindEscapedField(OtlpMessage message, int next, out int index)
+    {
+        index = -1;
+        Span<byte> name = stackalloc byte[MaxNameBytes];
+        if (_reader.ValueSpan.Length > name.Length)
+        {
             return true;
         }
 
-        index = IndexOf(message.Fields, name, next);
-        return true;
+        bool unescaped = TryUnescape(name, out int length);
+        index = unescaped ? IndexOf(message.Fields, name[..length], next) : -1;
+        return unescaped;
     }
 
     private static int IndexOf(OtlpField[] fields, ReadOnlySpan<byte> name, int next)

@@ -43,7 +43,8 @@ internal static class OtlpJsonText
 
     /// <summary>Finds a member by its name in camel or in snake case; null counts as absent.</summary>
     public static bool TryGet(JsonElement element, string name, string originalName, out JsonElement value) =>
-        (element.TryGetProperty(name, out value) || element.TryGetProperty(originalName, out value)) && value.ValueKind != JsonValueKind.Null;
+        (element.TryGetProperty(name, out value) || element.TryGetProperty(originalName, out value))
+        && value.ValueKind != JsonValueKind.Null;
 
     /// <summary>Reads an integer member, a number or a string; 0 when it is absent.</summary>
     /// <returns>False when it is there and is no 64-bit integer.</returns>

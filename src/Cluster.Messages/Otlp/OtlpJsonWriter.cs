@@ -44,7 +44,8 @@ internal static class OtlpJsonWriter
             else if (field.Kind == OtlpFieldKind.Message)
             {
                 json.WritePropertyName(field.EncodedName);
-                ReadOnlySpan<byte> content = place.Count == 1 ? Content(bytes, place.Last) : Merge(field, bytes[place.First..], place.Count);
+                ReadOnlySpan<byte> content =
+                    place.Count == 1 ? Content(bytes, place.Last) : Merge(field, bytes[place.First..], place.Count);
                 WriteMessage(json, field.Message!, content, depth + 1);
             }
             else

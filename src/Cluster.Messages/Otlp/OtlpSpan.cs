@@ -91,7 +91,8 @@ public readonly ref struct OtlpSpan
     public static string? FindText(ReadOnlySpan<byte> message, int attributesField, ReadOnlySpan<byte> key)
     {
         WireReader reader = new(message);
-        while (WireLookup.TryReadUntil(ref reader, WireTag.LengthDelimited(attributesField)) && reader.TryReadBytes(out ReadOnlySpan<byte> attribute))
+        while (WireLookup.TryReadUntil(ref reader, WireTag.LengthDelimited(attributesField))
+            && reader.TryReadBytes(out ReadOnlySpan<byte> attribute))
         {
             if (WireLookup.Bytes(attribute, OtlpFields.KeyValue.Key).SequenceEqual(key))
             {

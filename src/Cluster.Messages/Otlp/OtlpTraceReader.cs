@@ -64,7 +64,9 @@ public ref struct OtlpTraceReader
             return true;
         }
 
-        return reader.AtEnd ? false : throw new FormatException($"No OTLP trace request: {reader.Error} at byte {reader.Position} of a message.");
+        return reader.AtEnd
+            ? false
+            : throw new FormatException($"No OTLP trace request: {reader.Error} at byte {reader.Position} of a message.");
     }
 
     // The resource may stand behind the spans, and there may be several of it, which then count as one: messages merge by concatenation.

@@ -13,7 +13,7 @@ public static class WireLookup
     {
         ReadOnlySpan<byte> found = default;
         WireReader reader = new(message);
-        while (TryReadUntil(ref reader, ((uint)field << 3) | (uint)WireType.LengthDelimited) && reader.TryReadBytes(out ReadOnlySpan<byte> value))
+        while (TryReadUntil(ref reader, WireTag.Of(field, WireType.LengthDelimited)) && reader.TryReadBytes(out ReadOnlySpan<byte> value))
         {
             found = value;
         }
@@ -26,7 +26,7 @@ public static class WireLookup
     {
         ulong found = 0;
         WireReader reader = new(message);
-        while (TryReadUntil(ref reader, ((uint)field << 3) | (uint)WireType.Varint) && reader.TryReadVarint(out ulong value))
+        while (TryReadUntil(ref reader, WireTag.Of(field, WireType.Varint)) && reader.TryReadVarint(out ulong value))
         {
             found = value;
         }
@@ -39,7 +39,7 @@ public static class WireLookup
     {
         ulong found = 0;
         WireReader reader = new(message);
-        while (TryReadUntil(ref reader, ((uint)field << 3) | (uint)WireType.Fixed64) && reader.TryReadFixed64(out ulong value))
+        while (TryReadUntil(ref reader, WireTag.Of(field, WireType.Fixed64)) && reader.TryReadFixed64(out ulong value))
         {
             found = value;
         }
@@ -52,7 +52,7 @@ public static class WireLookup
     {
         uint found = 0;
         WireReader reader = new(message);
-        while (TryReadUntil(ref reader, ((uint)field << 3) | (uint)WireType.Fixed32) && reader.TryReadFixed32(out uint value))
+        while (TryReadUntil(ref reader, WireTag.Of(field, WireType.Fixed32)) && reader.TryReadFixed32(out uint value))
         {
             found = value;
         }

@@ -82,10 +82,11 @@ public sealed class ExportTraceResponseTests
     [Fact]
     public void TryRead_UnknownFieldsAndParts_AreMerged()
     {
-        byte[] first = new ExportTraceServiceResponse { PartialSuccess = new ExportTracePartialSuccess { RejectedSpans = 2 } }.ToByteArray();
-        byte[] second = new ExportTraceServiceResponse { PartialSuccess = new ExportTracePartialSuccess { ErrorMessage = "x" } }.ToByteArray();
+        ExportTraceServiceResponse first = new() { PartialSuccess = new ExportTracePartialSuccess { RejectedSpans = 2 } };
+        ExportTraceServiceResponse second = new() { PartialSuccess = new ExportTracePartialSuccess { ErrorMessage = "x" } };
+        byte[] bytes = [.. first.ToByteArray(), 0x78, 1, .. second.ToByteArray()];
 
-        Assert.True(ExportTraceResponse.TryRead([.. first, 0x78, 1, .. second], out long rejected, out string message));
+        Assert.True(ExportTraceResponse.TryRead(bytes, out long rejected, out string message));
 
         Assert.Equal((2, "x"), (rejected, message));
     }
@@ -95,7 +96,8 @@ public sealed class ExportTraceResponseTests
     [InlineData("0A0208")]
     [InlineData("0A0108")]
     [InlineData("07")]
-    public void TryRead_Malformed_IsFalse(string hex) => Assert.False(ExportTraceResponse.TryRead(Convert.FromHexString(hex), out _, out _));
+    public void TryRead_Malformed_IsFalse(string hex) =>
+        Assert.False(ExportTraceResponse.TryRead(Convert.FromHexString(hex), out _, out _));
 
     [Fact]
     public void TryRead_MutatedBytes_NeverThrows()

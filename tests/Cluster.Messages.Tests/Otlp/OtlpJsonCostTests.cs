@@ -39,7 +39,8 @@ public sealed class OtlpJsonCostTests
             builder.Span((ulong)(i / 3 + 1), (ulong)i + 1, parent: (ulong)i, name: "POST /api/checkout", startMs: i, durationMs: 12.5)
                 .With("http.request.method", "POST").With("url.path", "/api/checkout/items").With("http.response.status_code", 200)
                 .With("server.address", "checkout.shop.svc").With("server.port", 8080).With("network.protocol.version", "1.1")
-                .With("user_agent.original", "Mozilla/5.0 (X11; Linux x86_64)").With("thread.id", 42).With("sampled", true).With("ratio", 0.25)
+                .With("user_agent.original", "Mozilla/5.0 (X11; Linux x86_64)").With("thread.id", 42)
+                .With("sampled", true).With("ratio", 0.25)
                 .Flags(0x101);
         }
 

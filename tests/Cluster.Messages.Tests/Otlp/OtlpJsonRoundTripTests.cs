@@ -12,7 +12,8 @@ namespace Cluster.Messages.Tests.Otlp;
 public sealed class OtlpJsonRoundTripTests
 {
     private const int Seeds = 400;
-    private static readonly MessageParser<ExportTraceServiceRequest> KnownFields = ExportTraceServiceRequest.Parser.WithDiscardUnknownFields(true);
+    private static readonly MessageParser<ExportTraceServiceRequest> KnownFields =
+        ExportTraceServiceRequest.Parser.WithDiscardUnknownFields(true);
 
     [Fact]
     public void TryReadRequest_RandomStyle_IsWhatTheGeneratedParserExpects()

@@ -15,7 +15,8 @@ public sealed class OtlpJsonWriteTests
     {
         ExportTraceServiceRequest request = new TraceBuilder().Resource("cart").Scope("lib", "1.0")
             .Span(trace: 1, id: 0xAB, parent: 2, name: "GET <é>", durationMs: 2).TraceState("a=b").Flags(257).Error("no")
-            .With("i", -1).With("d", double.NegativeInfinity).With("z", 0.0).With("b", false).With("y", new byte[] { 1 }).With("l", new object[] { "x", 1.5 })
+            .With("i", -1).With("d", double.NegativeInfinity).With("z", 0.0).With("b", false).With("y", new byte[] { 1 })
+            .With("l", new object[] { "x", 1.5 })
             .With("m", new Dictionary<string, object> { ["k"] = "" })
             .Event("e").Link(3, 4).Build();
         request.ResourceSpans[0].SchemaUrl = "r";
@@ -28,10 +29,12 @@ public sealed class OtlpJsonWriteTests
         string expected = """
             {"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"cart"}}],"droppedAttributesCount":9,
             "entityRefs":[{"type":"service","idKeys":["service.name",""]}]},
-            "scopeSpans":[{"scope":{"name":"lib","version":"1.0"},"spans":[{"traceId":"9e3779b97f4a7c150000000000000001","spanId":"00000000000000ab",
+            "scopeSpans":[{"scope":{"name":"lib","version":"1.0"},
+            "spans":[{"traceId":"9e3779b97f4a7c150000000000000001","spanId":"00000000000000ab",
             "traceState":"a=b","parentSpanId":"0000000000000002","flags":257,"name":"GET <é>","kind":1,
             "startTimeUnixNano":"1767225600000000000","endTimeUnixNano":"1767225600002000000",
-            "attributes":[{"key":"i","value":{"intValue":"-1"}},{"key":"d","value":{"doubleValue":"-Infinity"}},{"key":"z","value":{"doubleValue":0}},
+            "attributes":[{"key":"i","value":{"intValue":"-1"}},
+            {"key":"d","value":{"doubleValue":"-Infinity"}},{"key":"z","value":{"doubleValue":0}},
             {"key":"b","value":{"boolValue":false}},{"key":"y","value":{"bytesValue":"AQ=="}},
             {"key":"l","value":{"arrayValue":{"values":[{"stringValue":"x"},{"doubleValue":1.5}]}}},
             {"key":"m","value":{"kvlistValue":{"values":[{"key":"k","value":{"stringValue":""}}]}}}],

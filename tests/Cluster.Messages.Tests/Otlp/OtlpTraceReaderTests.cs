@@ -17,7 +17,8 @@ public sealed class OtlpTraceReaderTests
             byte[] bytes = RandomTraces.NoisyBytes(seed);
             ExportTraceServiceRequest request = ExportTraceServiceRequest.Parser.ParseFrom(bytes);
             var expected = request.ResourceSpans
-                .SelectMany(resource => resource.ScopeSpans.SelectMany(scope => scope.Spans.Select(span => (resource.Resource, scope.Scope, Span: span))))
+                .SelectMany(resource => resource.ScopeSpans, (resource, scopeSpans) => (resource.Resource, ScopeSpans: scopeSpans))
+                .SelectMany(pair => pair.ScopeSpans.Spans, (pair, span) => (pair.Resource, pair.ScopeSpans.Scope, Span: span))
                 .ToList();
             int index = 0;
             foreach (OtlpSpan span in new OtlpTraceReader(bytes))
@@ -44,7 +45,8 @@ public sealed class OtlpTraceReaderTests
     [Fact]
     public void Read_ErrorStatus_IsSeen()
     {
-        byte[] request = new TraceBuilder().Resource("cart").Span(trace: 1, id: 2).Error("no").With("k", "v").With("n", 1).With("k", "second").ToBytes();
+        byte[] request = new TraceBuilder().Resource("cart").Span(trace: 1, id: 2).Error("no")
+            .With("k", "v").With("n", 1).With("k", "second").ToBytes();
 
         foreach (OtlpSpan span in new OtlpTraceReader(request))
         {
@@ -59,9 +61,14 @@ public sealed class OtlpTraceReaderTests
     [Fact]
     public void Read_IdsOfWrongLength_AreInvalid()
     {
-        byte[] span = new Span { TraceId = ByteString.CopyFrom(1, 2), SpanId = ByteString.CopyFrom(new byte[9]), ParentSpanId = ByteString.CopyFrom(1) }.ToByteArray();
+        Span span = new()
+        {
+            TraceId = ByteString.CopyFrom(1, 2),
+            SpanId = ByteString.CopyFrom(new byte[9]),
+            ParentSpanId = ByteString.CopyFrom(1),
+        };
 
-        OtlpSpan view = new([], [], span);
+        OtlpSpan view = new([], [], span.ToByteArray());
 
         Assert.False(view.TraceId.IsValid || view.SpanId.IsValid || view.ParentSpanId.IsValid);
         Assert.Null(view.ServiceName);
@@ -78,7 +85,8 @@ public sealed class OtlpTraceReaderTests
         Assert.Null(OtlpSpan.FindText(Attribute(key, [.. text, .. number]), 1, "k"u8));
         Assert.Equal("a", OtlpSpan.FindText(Attribute(key, [.. number, .. text]), 1, "k"u8));
 
-        static byte[] Attribute(byte[] key, byte[] value) => [0x0A, (byte)(key.Length + value.Length + 2), .. key, 0x12, (byte)value.Length, .. value];
+        static byte[] Attribute(byte[] key, byte[] value) =>
+            [0x0A, (byte)(key.Length + value.Length + 2), .. key, 0x12, (byte)value.Length, .. value];
     }
 
     [Fact]

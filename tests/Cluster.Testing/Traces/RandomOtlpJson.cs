@@ -127,7 +127,8 @@ public sealed class RandomOtlpJson
                 break;
             case FieldType.Enum:
                 string? name = field.EnumType.FindValueByNumber((int)value)?.Name;
-                MaybeQuoted(_random.Next(2) == 0 && name is not null ? name : ((int)value).ToString(), always: false, isName: name is not null);
+                string kind = _random.Next(2) == 0 && name is not null ? name : ((int)value).ToString(CultureInfo.InvariantCulture);
+                MaybeQuoted(kind, always: ReferenceEquals(kind, name));
                 break;
             default:
                 Integer(Convert.ToDecimal(value, CultureInfo.InvariantCulture));
@@ -148,9 +149,9 @@ public sealed class RandomOtlpJson
         }, always: false);
     }
 
-    private void MaybeQuoted(string text, bool always, bool isName = false)
+    private void MaybeQuoted(string text, bool always)
     {
-        bool quoted = always || (isName && !char.IsAsciiDigit(text[0])) || _random.Next(2) == 0;
+        bool quoted = always || _random.Next(2) == 0;
         _json.Append(quoted ? $"\"{text}\"" : text);
     }
 

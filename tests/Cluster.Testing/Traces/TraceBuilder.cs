@@ -156,7 +156,10 @@ public sealed class TraceBuilder
         {
             KvlistValue = new KeyValueList { Values = { map.Select(pair => Attribute(pair.Key, pair.Value)) } },
         },
-        System.Collections.IEnumerable list => new AnyValue { ArrayValue = new ArrayValue { Values = { list.Cast<object>().Select(Value) } } },
+        System.Collections.IEnumerable list => new AnyValue
+        {
+            ArrayValue = new ArrayValue { Values = { list.Cast<object>().Select(Value) } },
+        },
         _ => throw new ArgumentException($"No attribute can hold a {value.GetType()}.", nameof(value)),
     };
 
