@@ -11,7 +11,7 @@ namespace Cluster.Messages.Tests.Otlp;
 /// <summary>Judged by the generated classes.</summary>
 public sealed class OtlpJsonRoundTripTests
 {
-    private const int Seeds = 400;
+    private const int Seeds = 200;
     private static readonly MessageParser<ExportTraceServiceRequest> KnownFields =
         ExportTraceServiceRequest.Parser.WithDiscardUnknownFields(true);
 
@@ -76,7 +76,7 @@ public sealed class OtlpJsonRoundTripTests
     {
         Random random = new(1);
         using PooledBuffer output = new();
-        for (int seed = 0; seed < 300; seed++)
+        for (int seed = 0; seed < 150; seed++)
         {
             byte[] json = RandomOtlpJson.Write(RandomTraces.Request(seed, new RandomTracesSize { Traces = 1, SpansPerTrace = 2 }), seed);
             for (int mutations = 0; mutations < 20; mutations++)
@@ -102,7 +102,7 @@ public sealed class OtlpJsonRoundTripTests
     public void WriteRequest_MutatedBytes_WritesJsonOrThrowsFormatException()
     {
         Random random = new(2);
-        for (int seed = 0; seed < 300; seed++)
+        for (int seed = 0; seed < 150; seed++)
         {
             byte[] bytes = RandomTraces.NoisyBytes(seed, new RandomTracesSize { Traces = 1, SpansPerTrace = 2 });
             for (int mutations = 0; mutations < 20; mutations++)

@@ -164,7 +164,7 @@ public sealed class WireReaderTests
     [Fact]
     public void Walk_NoisyMessages_SeesTheFieldsThatCodedInputStreamSees()
     {
-        for (int seed = 0; seed < 300; seed++)
+        for (int seed = 0; seed < 150; seed++)
         {
             byte[] bytes = RandomTraces.NoisyBytes(seed);
 
@@ -177,7 +177,7 @@ public sealed class WireReaderTests
     public void Walk_MutatedMessages_AcceptsNothingThatCodedInputStreamRefuses()
     {
         Random random = new(3);
-        for (int seed = 0; seed < 300; seed++)
+        for (int seed = 0; seed < 150; seed++)
         {
             byte[] bytes = RandomTraces.NoisyBytes(seed, new RandomTracesSize { Traces = 1, SpansPerTrace = 1 });
             for (int mutations = 0; mutations < 30; mutations++)
