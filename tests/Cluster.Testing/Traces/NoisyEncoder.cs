@@ -5,8 +5,10 @@ using Google.Protobuf.Reflection;
 namespace Cluster.Testing;
 
 /// <summary>
-/// Encodes a message as no encoder would but every parser must read: fields of different numbers in any order, varints longer than needed, numbers and texts written
-/// twice (the last counts), singular messages in two parts (they merge), members of a oneof before the one that counts, and unknown fields of all wire
+/// Encodes a message as no encoder would but every parser must read: fields of different numbers in any order, varints longer than
+/// needed, numbers and texts written
+/// twice (the last counts), singular messages in two parts (they merge), members of a oneof before the one that counts, and unknown
+/// fields of all wire
 /// types, groups included. Parsed with unknown fields discarded, the result equals the message.
 /// </summary>
 public sealed class NoisyEncoder
@@ -29,9 +31,9 @@ public sealed class NoisyEncoder
             if (oneof.Accessor.GetCaseFieldDescriptor(message) is { } set)
             {
                 Queue<byte[]> pieces = [];
-                if (Rarely() && oneof.Fields.First(field => field.FieldType is FieldType.String or FieldType.Bytes) is var other && other != set)
+                if (Rarely() && oneof.Fields.FirstOrDefault(field => field.FieldType == FieldType.String && field != set) is { } other)
                 {
-                    pieces.Enqueue(Field(other, other.FieldType == FieldType.String ? "overridden" : ByteString.CopyFromUtf8("overridden")));
+                    pieces.Enqueue(Field(other, "overridden"));
                 }
 
                 Add(pieces, set, message);
@@ -127,13 +129,15 @@ public sealed class NoisyEncoder
                 0 => [.. Tag(number, 0), .. Varint((ulong)_random.NextInt64())],
                 1 => [.. Tag(number, 1), .. BitConverter.GetBytes(_random.NextInt64())],
                 2 => [.. Tag(number, 5), .. BitConverter.GetBytes(_random.Next())],
-                3 => [.. Tag(number, 3), .. Tag(7, 0), .. Varint(7), .. Tag(8, 3), .. Delimited(9, [1, 2, 3]), .. Tag(8, 4), .. Tag(number, 4)],
+                3 => Group(number, [.. Tag(7, 0), .. Varint(7), .. Group(8, Delimited(9, [1, 2, 3]))]),
                 _ => Delimited(number, new byte[_random.Next(200)]),
             });
         }
 
         return pieces;
     }
+
+    private byte[] Group(int field, byte[] content) => [.. Tag(field, 3), .. content, .. Tag(field, 4)];
 
     private byte[] Delimited(int field, byte[] content) => [.. Tag(field, 2), .. Varint((ulong)content.Length, limit: 5), .. content];
 

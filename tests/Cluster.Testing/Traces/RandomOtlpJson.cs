@@ -7,7 +7,8 @@ using Google.Protobuf.Reflection;
 namespace Cluster.Testing;
 
 /// <summary>
-/// OTLP/JSON of a message in random but valid style: members in any order, names in camel or snake case, 64-bit integers as strings or numbers, enums as numbers
+/// OTLP/JSON of a message in random but valid style: members in any order, names in camel or snake case, 64-bit integers as strings or
+/// numbers, enums as numbers
 /// or names, hex in either case, base64 of both alphabets, escapes where none is needed, nulls, unknown members, white space.
 /// </summary>
 public sealed class RandomOtlpJson
@@ -126,7 +127,8 @@ public sealed class RandomOtlpJson
                 break;
             case FieldType.Enum:
                 string? name = field.EnumType.FindValueByNumber((int)value)?.Name;
-                MaybeQuoted(_random.Next(2) == 0 && name is not null ? name : ((int)value).ToString(), always: false, isName: name is not null);
+                string kind = _random.Next(2) == 0 && name is not null ? name : ((int)value).ToString(CultureInfo.InvariantCulture);
+                MaybeQuoted(kind, always: ReferenceEquals(kind, name));
                 break;
             default:
                 Integer(Convert.ToDecimal(value, CultureInfo.InvariantCulture));
@@ -147,9 +149,9 @@ public sealed class RandomOtlpJson
         }, always: false);
     }
 
-    private void MaybeQuoted(string text, bool always, bool isName = false)
+    private void MaybeQuoted(string text, bool always)
     {
-        bool quoted = always || (isName && !char.IsAsciiDigit(text[0])) || _random.Next(2) == 0;
+        bool quoted = always || _random.Next(2) == 0;
         _json.Append(quoted ? $"\"{text}\"" : text);
     }
 

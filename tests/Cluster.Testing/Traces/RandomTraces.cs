@@ -23,14 +23,19 @@ public sealed record RandomTracesSize
 }
 
 /// <summary>
-/// Random requests from a seed, the same for the same seed: span trees that lie across resources and scopes, some with missing parents, attributes of all
-/// kinds nested in each other, events, links, statuses, flags, tracestates, empty scopes, spans without a resource. <see cref="NoisyEncoder"/> encodes
+/// Random requests from a seed, the same for the same seed: span trees that lie across resources and scopes, some with missing parents,
+/// attributes of all
+/// kinds nested in each other, events, links, statuses, flags, tracestates, empty scopes, spans without a resource.
+/// <see cref="NoisyEncoder"/> encodes
 /// them in unusual but valid ways.
 /// </summary>
 public sealed class RandomTraces
 {
     private static readonly string[] Words =
-        ["GET /cart", "", "db.query", "http.status_code", "größe", "路由", "😀 emoji", "tab\t\"quote\" \\ \u0001", "<html>&'", "a", "service.name", "k8s.pod.uid"];
+    [
+        "GET /cart", "", "db.query", "http.status_code", "größe", "路由", "😀 emoji", "tab\t\"quote\" \\ \u0001", "<html>&'", "a",
+        "service.name", "k8s.pod.uid",
+    ];
 
     private readonly Random _random;
     private readonly RandomTracesSize _size;
@@ -42,7 +47,8 @@ public sealed class RandomTraces
     }
 
     /// <summary>A request.</summary>
-    public static ExportTraceServiceRequest Request(int seed, RandomTracesSize? size = null) => new RandomTraces(seed, size ?? new RandomTracesSize()).Request();
+    public static ExportTraceServiceRequest Request(int seed, RandomTracesSize? size = null) =>
+        new RandomTraces(seed, size ?? new RandomTracesSize()).Request();
 
     /// <summary>A request in an unusual encoding, with unknown fields at every level.</summary>
     public static byte[] NoisyBytes(int seed, RandomTracesSize? size = null) => NoisyEncoder.Encode(Request(seed, size), seed);
@@ -80,7 +86,13 @@ public sealed class RandomTraces
             AddAttributes(spans.Resource.Attributes, 4);
             if (Rarely())
             {
-                spans.Resource.EntityRefs.Add(new EntityRef { SchemaUrl = Word(), Type = "service", IdKeys = { "service.name", "" }, DescriptionKeys = { Word() } });
+                spans.Resource.EntityRefs.Add(new EntityRef
+                {
+                    SchemaUrl = Word(),
+                    Type = "service",
+                    IdKeys = { "service.name", "" },
+                    DescriptionKeys = { Word() },
+                });
             }
         }
 
@@ -89,7 +101,12 @@ public sealed class RandomTraces
             ScopeSpans scope = new() { SchemaUrl = Rarely() ? Word() : "" };
             if (!Rarely())
             {
-                scope.Scope = new InstrumentationScope { Name = Word(), Version = Rarely() ? "1.2.3" : "", DroppedAttributesCount = Count() };
+                scope.Scope = new InstrumentationScope
+                {
+                    Name = Word(),
+                    Version = Rarely() ? "1.2.3" : "",
+                    DroppedAttributesCount = Count(),
+                };
                 AddAttributes(scope.Scope.Attributes, 1);
             }
 
@@ -139,7 +156,14 @@ public sealed class RandomTraces
 
         for (int links = _random.Next(-3, 3); links > 0; links--)
         {
-            Span.Types.Link link = new() { TraceId = Bytes(16), SpanId = Bytes(8), TraceState = Rarely() ? Word() : "", DroppedAttributesCount = Count(), Flags = Count() };
+            Span.Types.Link link = new()
+            {
+                TraceId = Bytes(16),
+                SpanId = Bytes(8),
+                TraceState = Rarely() ? Word() : "",
+                DroppedAttributesCount = Count(),
+                Flags = Count(),
+            };
             AddAttributes(link.Attributes, 2);
             span.Links.Add(link);
         }
