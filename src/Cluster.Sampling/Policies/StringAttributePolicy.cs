@@ -11,15 +11,14 @@ namespace Cluster.Sampling.Policies;
 /// </summary>
 internal sealed class StringAttributePolicy(string key, IReadOnlyList<string> values, bool isRegex, bool inverted, int bit) : Policy
 {
-    private const int DefaultCacheSize = 128;
-
     public static Policy? Read(PolicyConfiguration configuration)
     {
         ConfigurationSection block = configuration.Block;
         string key = configuration.ReadKey();
         IReadOnlyList<string> values = block.Strings("values") ?? [];
         bool isRegex = block.Bool("enabled_regex_matching", false);
-        long cacheSize = block.Int64("cache_max_size", 0, int.MinValue, int.MaxValue);
+        // Taken, but without effect: an expression costs about as little as a look-up of its cached result would.
+        block.Int64("cache_max_size", 0);
         bool inverted = block.Bool("invert_match", false);
         configuration.WarnOfInversion(inverted);
         if (values.Count == 0)
@@ -28,7 +27,7 @@ internal sealed class StringAttributePolicy(string key, IReadOnlyList<string> va
         }
 
         AttributeCondition? condition = isRegex
-            ? ReadExpressions(block, values, cacheSize > 0 ? (int)cacheSize : DefaultCacheSize)
+            ? ReadExpressions(block, values)
             : new ExactCondition(new ByteStrings(values.Where(v => v.Length > 0)));
         if (condition is null)
         {
@@ -45,7 +44,7 @@ internal sealed class StringAttributePolicy(string key, IReadOnlyList<string> va
         $"{(matched != inverted ? "a" : "no")} span or resource has {key} {(isRegex ? "matching one of" : "in")} {Words.List(values)}"
         + (inverted ? " (inverted)" : "");
 
-    private static RegexCondition? ReadExpressions(ConfigurationSection block, IReadOnlyList<string> values, int cacheSize)
+    private static RegexCondition? ReadExpressions(ConfigurationSection block, IReadOnlyList<string> values)
     {
         bool valid = true;
         for (int i = 0; i < values.Count; i++)
@@ -66,14 +65,14 @@ internal sealed class StringAttributePolicy(string key, IReadOnlyList<string> va
             return null;
         }
 
-        if (values.Any(v => v.Length > 0 && !v.StartsWith('^') && !v.EndsWith('$') && v.All(c => char.IsLetterOrDigit(c) || "/_-.:".Contains(c))))
+        if (values.Any(v => v.Length > 0 && v.All(c => char.IsLetterOrDigit(c) || "/_-.:".Contains(c))))
         {
             block.Warning("values", "expressions match anywhere in a value, not only all of it", "write ^…$ around one that means all of it");
         }
 
         try
         {
-            return new RegexCondition(Re2Program.Compile(values), cacheSize);
+            return new RegexCondition(Re2Program.Compile(values));
         }
         catch (Re2Exception e)
         {
@@ -90,13 +89,13 @@ internal sealed class StringAttributePolicy(string key, IReadOnlyList<string> va
     }
 
     /// <summary>As in the Collector, other types read as empty strings, and empty strings of spans are passed over.</summary>
-    private sealed class RegexCondition(Re2Program program, int cacheSize) : AttributeCondition
+    private sealed class RegexCondition(Re2Program program) : AttributeCondition
     {
         private readonly Re2Matcher _matcher = new(program);
 
         public override bool IsMet(in AttributeValue value, bool onResource) =>
             (onResource || value.Text.Length > 0) && _matcher.IsMatch(value.Text);
 
-        public override AttributeCondition ForProgram() => new RegexCondition(program, cacheSize);
+        public override AttributeCondition ForProgram() => new RegexCondition(program);
     }
 }

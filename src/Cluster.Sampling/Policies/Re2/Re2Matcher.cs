@@ -10,6 +10,8 @@ namespace Cluster.Sampling.Policies.Re2;
 /// </summary>
 internal sealed class Re2Matcher
 {
+    /// <summary>What transitions lead to, besides the first transition of another state.</summary>
+    private const int Unknown = 0;
     private const int Dead = 1;
     private const int Matched = 2;
     private const int FirstState = 3;
@@ -21,7 +23,7 @@ internal sealed class Re2Matcher
 
     private readonly Re2Program _program;
     private readonly Re2Instruction[] _code;
-    private readonly int[] _ascii;
+    private readonly byte[] _ascii;
     private readonly int _stride;
     private readonly int _end;
     private readonly int _maxStates;
@@ -57,39 +59,43 @@ internal sealed class Re2Matcher
     /// <summary>Matches given up because they needed too much work.</summary>
     public long GivenUp { get; private set; }
 
-    /// <summary>Whether there is a match anywhere in the text.</summary>
+    /// <summary>Whether there is a match anywhere in the text. Allocates only for new states, up to a fixed amount of memory.</summary>
     public bool IsMatch(ReadOnlySpan<byte> text)
     {
         _work = 0;
-        int state = FirstState;
-        for (int i = 0; i < text.Length;)
+        ReadOnlySpan<byte> ascii = _ascii;
+        ReadOnlySpan<int> transitions = _transitions;
+        int row = FirstState * _stride;
+        int i = 0;
+        while (i < text.Length)
         {
-            int runeClass;
-            if (text[i] < 0x80)
+            byte b = text[i++];
+            int runeClass = b < 0x80 ? ascii[b] : ReadRune(text, ref i);
+            int next = transitions[row + runeClass];
+            if (next <= Matched)
             {
-                runeClass = _ascii[text[i++]];
-            }
-            else if (Rune.DecodeFromUtf8(text[i..], out Rune rune, out int length) == OperationStatus.Done)
-            {
-                runeClass = _program.Classes.Find(rune.Value);
-                i += length;
-            }
-            else
-            {
-                runeClass = _program.Classes.Find(Rune.ReplacementChar.Value);
-                i++;
+                next = next == Unknown ? Step(row / _stride, runeClass) : next;
+                if (next <= Matched)
+                {
+                    return next == Matched;
+                }
+
+                transitions = _transitions;
             }
 
-            int next = _transitions[state * _stride + runeClass];
-            state = next != 0 ? next : Step(state, runeClass);
-            if (state < FirstState)
-            {
-                return state == Matched;
-            }
+            row = next;
         }
 
-        int last = _transitions[state * _stride + _end];
-        return (last != 0 ? last : Step(state, _end)) == Matched;
+        int last = transitions[row + _end];
+        return (last != Unknown ? last : Step(row / _stride, _end)) == Matched;
+    }
+
+    /// <summary>The class of the code point whose first byte is before <paramref name="next"/>, which moves behind it.</summary>
+    private int ReadRune(ReadOnlySpan<byte> text, ref int next)
+    {
+        bool valid = Rune.DecodeFromUtf8(text[(next - 1)..], out Rune rune, out int length) == OperationStatus.Done;
+        next += valid ? length - 1 : 0;
+        return _program.Classes.Find(valid ? rune.Value : Rune.ReplacementChar.Value);
     }
 
     /// <summary>Works out a transition that was not needed before. The end of the text leads to Matched or Dead.</summary>
@@ -106,15 +112,15 @@ internal sealed class Re2Matcher
         EnsureSeedRoom();
         int from = _seedCount;
         bool matched = Follow(first, count, before, runeClass);
-        int target = matched ? Matched : runeClass == _end ? Dead : 0;
-        if (target == 0)
+        int target = matched ? Matched : runeClass == _end ? Dead : Unknown;
+        if (target == Unknown)
         {
             if (!_program.StartsAtBeginOnly)
             {
                 AddSeed(_program.Start);
             }
 
-            target = _seedCount == from ? Dead : StateOf(from, _places.Of(runeClass), ref state);
+            target = _seedCount == from ? Dead : StateOf(from, _places.Of(runeClass), ref state) * _stride;
         }
         else
         {

@@ -7,7 +7,7 @@ internal sealed class RuneClasses
 
     private readonly int[] _starts;
     private readonly int[] _classes;
-    private readonly int[] _ascii = new int[AsciiCount];
+    private readonly byte[] _ascii = new byte[AsciiCount];
     private readonly int[] _examples;
 
     public RuneClasses(IReadOnlyList<RuneSet> sets)
@@ -37,6 +37,14 @@ internal sealed class RuneClasses
             count = refined.Count;
         }
 
+        // ASCII classes are numbered first, of which there are at most as many as code points: a byte holds each.
+        Dictionary<int, int> renumbered = [];
+        for (int i = 0; i < _classes.Length; i++)
+        {
+            renumbered.TryAdd(_classes[i], renumbered.Count);
+            _classes[i] = renumbered[_classes[i]];
+        }
+
         Count = count;
         _examples = new int[count];
         for (int i = _starts.Length - 1; i >= 0; i--)
@@ -46,7 +54,7 @@ internal sealed class RuneClasses
 
         for (int rune = 0; rune < AsciiCount; rune++)
         {
-            _ascii[rune] = Find(rune);
+            _ascii[rune] = (byte)Find(rune);
         }
     }
 
@@ -54,7 +62,7 @@ internal sealed class RuneClasses
     public int Count { get; }
 
     /// <summary>Classes of the first 128 code points.</summary>
-    public ReadOnlySpan<int> Ascii => _ascii;
+    public ReadOnlySpan<byte> Ascii => _ascii;
 
     /// <summary>The class of a code point.</summary>
     public int Find(int rune)
