@@ -39,40 +39,25 @@ internal sealed class BatchSender(
         int rejections = 0;
         while (left.TryPop(out ExportBatch? part))
         {
-            bool split = false;
-            try
+            bool cut = parts.Batch.MaxBytes > 0 && part.Bytes > parts.Batch.MaxBytes && TrySplit(part, left);
+            if (!cut)
             {
-                bool tooLarge = parts.Batch.MaxBytes > 0 && part.Bytes > parts.Batch.MaxBytes;
-                if (tooLarge && (split = TrySplit(part, left)))
-                {
-                    continue;
-                }
-
                 ExportOutcome outcome = await SendWithRetriesAsync(part);
-                switch (outcome.Verdict)
+                rejections = outcome.Verdict == ExportVerdict.RejectedContent ? rejections + 1 : 0;
+                cut = rejections is > 0 and < MaxRejectionsInARow && TrySplit(part, left);
+                if (!cut && outcome.Verdict is (ExportVerdict.RejectedContent or ExportVerdict.Rejected))
                 {
-                    case ExportVerdict.Accepted:
-                        rejections = 0;
-                        break;
-                    case ExportVerdict.RejectedContent when ++rejections < MaxRejectionsInARow && (split = TrySplit(part, left)):
-                        break;
-                    case ExportVerdict.RejectedContent or ExportVerdict.Rejected:
-                        Reject(part, outcome);
-                        break;
-                    default:
-                        break;
+                    Reject(part, outcome);
                 }
             }
-            finally
-            {
-                // A part that was cut keeps its room for its halves.
-                if (!split)
-                {
-                    queue.Settle(part.Bytes);
-                }
 
-                part.Release();
+            if (!cut)
+            {
+                // What was cut leaves its room to its halves.
+                queue.Settle(part.Bytes);
             }
+
+            part.Release();
         }
     }
 
@@ -113,7 +98,8 @@ internal sealed class BatchSender(
                 return outcome;
             }
 
-            RetryOptions retry = clock.Drain.IsCancellationRequested ? _drainRetry : parts.Retry;
+            bool draining = clock.Drain.IsCancellationRequested;
+            RetryOptions retry = draining ? _drainRetry : parts.Retry;
             TimeSpan elapsed = clock.Time.GetElapsedTime(began);
             if (RetryPolicy.Next(retry, outcome, attempt, elapsed, clock.Random()) is not { } delay)
             {
@@ -121,7 +107,7 @@ internal sealed class BatchSender(
                 return outcome;
             }
 
-            await WaitAsync(delay);
+            await WaitAsync(delay, draining);
         }
     }
 
@@ -152,11 +138,10 @@ internal sealed class BatchSender(
         }
     }
 
-    /// <summary>Waits; a drain that begins meanwhile ends the wait, one that already runs does not.</summary>
-    private async Task WaitAsync(TimeSpan delay)
+    /// <summary>Waits; a drain that began after the delay was chosen ends the wait, one that was known then does not.</summary>
+    private async Task WaitAsync(TimeSpan delay, bool draining)
     {
         statistics.BeginWait();
-        bool draining = clock.Drain.IsCancellationRequested;
         using CancellationTokenSource wake = draining
             ? CancellationTokenSource.CreateLinkedTokenSource(clock.Stop)
             : CancellationTokenSource.CreateLinkedTokenSource(clock.Stop, clock.Drain);
