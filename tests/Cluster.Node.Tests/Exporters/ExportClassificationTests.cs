@@ -95,6 +95,7 @@ public sealed class ExportClassificationTests
         { new HttpRequestException(HttpRequestError.NameResolutionError, "x"), "name_resolution" },
         { new HttpRequestException(HttpRequestError.ConnectionError, "x"), "connection" },
         { new HttpRequestException(HttpRequestError.SecureConnectionError, "x"), "tls" },
+        { new HttpRequestException(HttpRequestError.VersionNegotiationError, "x"), "no_http2" },
         { new AuthenticationException("x"), "tls" },
         { new HttpRequestException(HttpRequestError.ResponseEnded, "x"), "connection_broken" },
         { new IOException("x"), "connection_broken" },

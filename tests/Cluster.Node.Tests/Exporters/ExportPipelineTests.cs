@@ -79,6 +79,7 @@ public sealed class ExportPipelineTests
         KeptTraces kept = Kept.Traces(1, 2);
         pipeline.Enqueue(kept);
         (await fine.NextAsync()).Accept();
+        await Eventually.TrueAsync(() => pipeline.GetStatus()[1].SentTraces == 2, "the other one has sent");
         await stuck.NextAsync();
 
         Task<DrainReport> draining = pipeline.DrainAsync(TimeSpan.FromSeconds(10));
@@ -192,6 +193,23 @@ public sealed class ExportPipelineTests
             () => ExporterFactory.Create([options], _time, NullLoggerFactory.Instance, () => 0.5));
 
         Assert.StartsWith("exporter 'otlp/tempo': ", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Create_TwoExportersOfOneFile_NamesTheSecond()
+    {
+        string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        ExporterOptions[] options =
+        [
+            new FileExporterOptions { Id = "file/a", Path = path },
+            new FileExporterOptions { Id = "file/b", Path = Path.Combine(Path.GetTempPath(), ".", Path.GetFileName(path)) },
+        ];
+
+        InvalidDataException exception = Assert.Throws<InvalidDataException>(
+            () => ExporterFactory.Create(options, _time, NullLoggerFactory.Instance, () => 0.5));
+
+        Assert.Equal($"exporter 'file/b': '{path}' is written by another exporter already", exception.Message);
+        File.Delete(path);
     }
 
     private static Task<BackEnd> StartAsync(bool grpc, int port) =>

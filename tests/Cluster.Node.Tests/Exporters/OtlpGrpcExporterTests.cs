@@ -36,7 +36,7 @@ public sealed class OtlpGrpcExporterTests
         Assert.Equal("5000m", request.Headers["grpc-timeout"]);
         Assert.Equal("tenant-1", request.Headers["x-scope-orgid"]);
         Assert.StartsWith("ActorSampling/", request.Headers.UserAgent);
-        Assert.Equal(gzip ? "gzip" : "", request.Headers["grpc-encoding"]);
+        Assert.Equal(gzip ? "gzip" : null, (string?)request.Headers["grpc-encoding"]);
         Assert.Equal(ExportVerdict.Accepted, outcome.Verdict);
         Assert.Equal(gzip, outcome.WireBytes < expected.Length);
         Assert.All(kept, traces => Assert.True(Kept.IsReturned(traces)));
@@ -191,7 +191,7 @@ public sealed class OtlpGrpcExporterTests
         KeptTraces kept = Kept.Large(1, 4 << 20);
         using CancellationTokenSource cancel = new();
 
-        Task<ExportOutcome> sending = SendAsync(exporter, kept, cancel.Token);
+        Task<ExportOutcome> sending = SendUntilAsync(exporter, cancel.Token, kept);
         await arrived.Task;
         await cancel.CancelAsync();
 
@@ -310,17 +310,14 @@ public sealed class OtlpGrpcExporterTests
     private static OtlpGrpcExporterOptions Options(BackEnd backEnd) => new() { Id = "otlp", Endpoint = backEnd.Address, Gzip = false };
 
     private static Task<ExportOutcome> SendAsync(OtlpGrpcExporter exporter, params KeptTraces[] kept) =>
-        SendAsync(exporter, kept, CancellationToken.None);
+        SendUntilAsync(exporter, CancellationToken.None, kept);
 
-    private static Task<ExportOutcome> SendAsync(OtlpGrpcExporter exporter, KeptTraces kept, CancellationToken cancellation) =>
-        SendAsync(exporter, [kept], cancellation);
-
-    private static async Task<ExportOutcome> SendAsync(OtlpGrpcExporter exporter, KeptTraces[] kept, CancellationToken cancellation)
+    private static async Task<ExportOutcome> SendUntilAsync(OtlpGrpcExporter exporter, CancellationToken until, params KeptTraces[] kept)
     {
         ExportBatch batch = new([.. kept.Select(TraceRun.Whole)]);
         try
         {
-            return await exporter.SendAsync(batch, cancellation);
+            return await exporter.SendAsync(batch, until);
         }
         finally
         {

@@ -33,7 +33,7 @@ public sealed class OtlpHttpExporterTests
         Assert.Equal("/v1/traces", request.Path);
         Assert.Equal("HTTP/1.1", request.Protocol);
         Assert.Equal("application/x-protobuf", request.Headers.ContentType);
-        Assert.Equal(gzip ? "gzip" : "", request.Headers.ContentEncoding);
+        Assert.Equal(gzip ? "gzip" : null, (string?)request.Headers.ContentEncoding);
         Assert.Equal(outcome.WireBytes, request.Headers.ContentLength);
         Assert.Equal(ExportVerdict.Accepted, outcome.Verdict);
         Assert.All(kept, traces => Assert.True(Kept.IsReturned(traces)));
@@ -220,10 +220,9 @@ public sealed class OtlpHttpExporterTests
         await using BackEnd backEnd = await BackEnd.StartHttpAsync();
         backEnd.Answer = async (context, _) =>
         {
+            // Kestrel closes the connection after a response that is shorter than it said.
             context.Response.ContentLength = 100;
             await context.Response.Body.WriteAsync(new byte[10]);
-            await context.Response.Body.FlushAsync();
-            context.Abort();
         };
         await using OtlpHttpExporter exporter = new(Options(backEnd), _time);
 

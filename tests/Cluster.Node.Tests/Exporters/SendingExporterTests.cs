@@ -2,7 +2,6 @@ using Cluster.Node.Exporters;
 using Cluster.Node.Exporters.Sending;
 using Cluster.Sharding.Traces;
 using Cluster.Testing;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Cluster.Node.Tests.Exporters;
 
@@ -10,6 +9,7 @@ public sealed class SendingExporterTests : IAsyncDisposable
 {
     private readonly ManualTimeProvider _time = new();
     private readonly ScriptedClient _client = new();
+    private readonly RecordingLogger _logger = new();
     private readonly List<SendingExporter> _made = [];
 
     public async ValueTask DisposeAsync()
@@ -247,6 +247,24 @@ public sealed class SendingExporterTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task DrainAsync_BeginsWhileADelayIsChosen_DoesNotSitItOut()
+    {
+        Task<DrainLeft?>? draining = null;
+        SendingExporter exporter = null!;
+        exporter = Exporter(random: () =>
+        {
+            draining ??= exporter.DrainAsync(CancellationToken.None);
+            return 0.5;
+        });
+        exporter.Enqueue(Kept.Traces(1));
+
+        (await _client.NextAsync()).Fail();
+        (await _client.NextAsync()).Accept();
+
+        Assert.Null(await draining!);
+    }
+
+    [Fact]
     public async Task DrainAsync_DeadlinePasses_ReportsAndReleasesWhatIsLeft()
     {
         SendingExporter exporter = Exporter(consumers: 1);
@@ -296,6 +314,40 @@ public sealed class SendingExporterTests : IAsyncDisposable
         Assert.Equal(1, exporter.Status.UnsentTraces);
     }
 
+    [Fact]
+    public async Task Enqueue_ReceiverThatFailsEverySecondTime_IsLoggedOnce()
+    {
+        SendingExporter exporter = Exporter(consumers: 1);
+        for (ulong number = 1; number <= 20; number++)
+        {
+            exporter.Enqueue(Kept.Traces(number));
+            (await _client.NextAsync()).Fail(TimeSpan.Zero);
+            await WaitingForRetryAsync(exporter, TimeSpan.FromSeconds(5));
+            _time.Advance(TimeSpan.FromSeconds(5));
+            (await _client.NextAsync()).Accept();
+            await Eventually.TrueAsync(() => exporter.Status.SentTraces == (long)number, "sent");
+        }
+
+        // 100 seconds: the first failure, and one after every 30 seconds.
+        Assert.Equal(4, _logger.Count(3001));
+        Assert.Equal(4, _logger.Count(3002));
+    }
+
+    [Fact]
+    public async Task Enqueue_ManyRefusals_AreLoggedOnceInTenSeconds()
+    {
+        SendingExporter exporter = Exporter(consumers: 1);
+        for (ulong number = 1; number <= 5; number++)
+        {
+            exporter.Enqueue(Kept.Traces(number));
+            (await _client.NextAsync()).Refuse();
+            await Eventually.TrueAsync(() => exporter.Status.RejectedTraces == (long)number, "refused");
+        }
+
+        Assert.Equal(1, _logger.Count(3003));
+        Assert.Equal(0, _logger.Count(3001));
+    }
+
     private async Task WaitingForRetryAsync(SendingExporter exporter, TimeSpan delay)
     {
         await Eventually.TrueAsync(
@@ -303,7 +355,8 @@ public sealed class SendingExporterTests : IAsyncDisposable
     }
 
     private SendingExporter Exporter(
-        int consumers = 4, int minBytes = 1, int maxBytes = 2 << 20, RetryOptions? retry = null, TimeSpan timeout = default)
+        int consumers = 4, int minBytes = 1, int maxBytes = 2 << 20, RetryOptions? retry = null, TimeSpan timeout = default,
+        Func<double>? random = null)
     {
         SendingExporterParts parts = new()
         {
@@ -316,7 +369,7 @@ public sealed class SendingExporterTests : IAsyncDisposable
             Retry = retry ?? new RetryOptions(),
             Timeout = timeout,
         };
-        SendingExporter exporter = new(parts, _time, () => 0.5, NullLogger.Instance);
+        SendingExporter exporter = new(parts, _time, random ?? (() => 0.5), _logger);
         _made.Add(exporter);
         return exporter;
     }

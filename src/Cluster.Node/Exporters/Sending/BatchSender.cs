@@ -31,6 +31,9 @@ internal sealed class BatchSender(
     private readonly RateLimit _partialLog = new(clock.Time, TimeSpan.FromSeconds(10));
     private readonly RateLimit _givenUpLog = new(clock.Time, TimeSpan.FromSeconds(10));
 
+    // Whether "cannot send" was the last thing said: a receiver that fails every second request must not fill the log.
+    private int _failureLogged;
+
     /// <summary>Sends <paramref name="batch"/> and releases it, and its room in the queue, whatever happens.</summary>
     public async Task SendAsync(ExportBatch batch)
     {
@@ -92,7 +95,8 @@ internal sealed class BatchSender(
                 return outcome;
             }
 
-            LogFailure(outcome, statistics.Failed(outcome));
+            statistics.Failed(outcome);
+            LogFailure(outcome);
             if (outcome.Verdict != ExportVerdict.Retry)
             {
                 return outcome;
@@ -151,10 +155,10 @@ internal sealed class BatchSender(
 
     private void Accept(ExportBatch part, in ExportOutcome outcome)
     {
-        if (statistics.Sent(part, outcome) is { } failedFor)
+        TimeSpan? failedFor = statistics.Sent(part, outcome);
+        if (Interlocked.Exchange(ref _failureLogged, 0) == 1)
         {
-            _retryLog.Reset();
-            ExportEvents.Recovered(logger, parts.Id, parts.Endpoint, failedFor.TotalSeconds);
+            ExportEvents.Recovered(logger, parts.Id, parts.Endpoint, failedFor.GetValueOrDefault().TotalSeconds);
         }
 
         if ((outcome.RejectedSpans > 0 || outcome.Message.Length > 0) && _partialLog.TryTake(out long times))
@@ -163,11 +167,12 @@ internal sealed class BatchSender(
         }
     }
 
-    private void LogFailure(in ExportOutcome outcome, bool first)
+    private void LogFailure(in ExportOutcome outcome)
     {
-        if (outcome.Verdict == ExportVerdict.Retry && (_retryLog.TryTake(out long attempts) || first))
+        if (outcome.Verdict == ExportVerdict.Retry && _retryLog.TryTake(out long attempts))
         {
-            ExportEvents.Retrying(logger, parts.Id, parts.Endpoint, outcome.Reason, outcome.Message, Math.Max(attempts, 1));
+            Volatile.Write(ref _failureLogged, 1);
+            ExportEvents.Retrying(logger, parts.Id, parts.Endpoint, outcome.Reason, outcome.Message, attempts);
         }
     }
 
@@ -183,10 +188,10 @@ internal sealed class BatchSender(
     private void GiveUp(ExportBatch part, in ExportOutcome outcome, int attempts, TimeSpan elapsed)
     {
         statistics.GivenUp(part);
-        if (_givenUpLog.TryTake(out _))
+        if (_givenUpLog.TryTake(out long times))
         {
             ExportEvents.GivenUp(
-                logger, parts.Id, part.Traces, part.Spans, attempts, elapsed.TotalSeconds, outcome.Reason, outcome.Message);
+                logger, parts.Id, part.Traces, part.Spans, attempts, elapsed.TotalSeconds, outcome.Reason, outcome.Message, times);
         }
     }
 }
