@@ -26,9 +26,10 @@ internal static partial class ExportEvents
     public static partial void PartlyAccepted(ILogger logger, string exporter, string endpoint, long spans, string message, long times);
 
     [LoggerMessage(3005, LogLevel.Error,
-        "Exporter {Exporter} gave up {Traces} traces ({Spans} spans) after {Attempts} attempts in {Seconds:0.0} s ({Reason}: {Message}); they are lost")]
+        "Exporter {Exporter} gave up {Traces} traces ({Spans} spans) after {Attempts} attempts in {Seconds:0.0} s ({Reason}: {Message}); they are lost. "
+        + "{Times} such requests since this was last said")]
     public static partial void GivenUp(
-        ILogger logger, string exporter, int traces, int spans, int attempts, double seconds, string reason, string message);
+        ILogger logger, string exporter, int traces, int spans, int attempts, double seconds, string reason, string message, long times);
 
     [LoggerMessage(3006, LogLevel.Error, "Exporter {Exporter} had to leave {Traces} traces ({Spans} spans) unsent")]
     public static partial void Unsent(ILogger logger, string exporter, long traces, long spans);

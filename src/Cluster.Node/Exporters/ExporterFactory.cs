@@ -42,6 +42,7 @@ public static class ExporterFactory
         {
             try
             {
+                CheckFile(options as FileExporterOptions, exporters);
                 parts.Add(CreateParts(options, time, logger, standardOutput));
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or FormatException
@@ -83,6 +84,23 @@ public static class ExporterFactory
             },
             _ => throw new ArgumentException($"there is no exporter for {options.GetType().Name}", nameof(options)),
         };
+
+    private static void CheckFile(FileExporterOptions? options, IReadOnlyList<ExporterOptions> exporters)
+    {
+        if (options is null)
+        {
+            return;
+        }
+
+        string path = Path.GetFullPath(options.Path);
+        foreach (FileExporterOptions other in exporters.TakeWhile(other => other != options).OfType<FileExporterOptions>())
+        {
+            if (Path.GetFullPath(other.Path) == path)
+            {
+                throw new ArgumentException($"'{path}' is written by another exporter already");
+            }
+        }
+    }
 
     private static SendingExporterParts Sending(SendingExporterOptions options, string type, Uri endpoint, IExportClient client) => new()
     {

@@ -23,6 +23,7 @@ internal sealed class FileExporter : IExportClient
     private ExportBatch? _current;
     private int _linesDone;
     private LineFile? _file;
+    private DateTimeOffset _lastBackup;
 
     /// <summary>Opens the file, and makes its directory if there is none.</summary>
     /// <exception cref="IOException">It cannot be opened.</exception>
@@ -121,28 +122,26 @@ internal sealed class FileExporter : IExportClient
             return;
         }
 
-        string backup = FreeBackupName();
+        string backup = NextBackupName();
         _file = null;
         file.Dispose();
-        System.IO.File.Move(_path, backup);
+        File.Move(_path, backup);
         ExportEvents.FileRotated(_logger, _options.Id, _path, backup);
         _file = Open(keep: true);
         Prune();
     }
 
-    private string FreeBackupName()
+    /// <summary>Later than every backup before it, whatever the clock does: the order of names is the order of age.</summary>
+    private string NextBackupName()
     {
-        DateTimeOffset now = _time.GetUtcNow();
-        while (true)
+        DateTimeOffset at = _time.GetUtcNow();
+        while (at <= _lastBackup || File.Exists(BackupName(at)))
         {
-            string name = BackupName(now);
-            if (!System.IO.File.Exists(name))
-            {
-                return name;
-            }
-
-            now += TimeSpan.FromMilliseconds(1);
+            at = (at > _lastBackup ? at : _lastBackup) + TimeSpan.FromMilliseconds(1);
         }
+
+        _lastBackup = at;
+        return BackupName(at);
     }
 
     private string BackupName(DateTimeOffset at) => Path.Combine(
@@ -173,7 +172,7 @@ internal sealed class FileExporter : IExportClient
         {
             try
             {
-                System.IO.File.Delete(old);
+                File.Delete(old);
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {

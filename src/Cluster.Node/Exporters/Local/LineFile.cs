@@ -21,7 +21,7 @@ internal sealed class LineFile : IDisposable
     /// <param name="path">Its path.</param>
     /// <param name="keep">Whether to keep what is in it, but for an unfinished last line.</param>
     /// <param name="cut">Bytes of that.</param>
-    /// <exception cref="IOException">It cannot be opened, another writer has it, or it does not hold lines of JSON.</exception>
+    /// <exception cref="IOException">It cannot be opened, or does not hold lines of JSON.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be opened.</exception>
     public static LineFile Open(string path, bool keep, out long cut)
     {
@@ -31,7 +31,7 @@ internal sealed class LineFile : IDisposable
             path,
             keep || device ? FileMode.OpenOrCreate : FileMode.Create,
             device ? FileAccess.Write : FileAccess.ReadWrite,
-            FileShare.Read,
+            FileShare.ReadWrite | FileShare.Delete,
             bufferSize: 0);
         try
         {

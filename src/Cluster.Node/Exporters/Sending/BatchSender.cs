@@ -31,6 +31,9 @@ internal sealed class BatchSender(
     private readonly RateLimit _partialLog = new(clock.Time, TimeSpan.FromSeconds(10));
     private readonly RateLimit _givenUpLog = new(clock.Time, TimeSpan.FromSeconds(10));
 
+    // Whether "cannot send" was the last thing said: a receiver that fails every second request must not fill the log.
+    private int _failureLogged;
+
     /// <summary>Sends <paramref name="batch"/> and releases it, and its room in the queue, whatever happens.</summary>
     public async Task SendAsync(ExportBatch batch)
     {
@@ -39,40 +42,25 @@ internal sealed class BatchSender(
         int rejections = 0;
         while (left.TryPop(out ExportBatch? part))
         {
-            bool split = false;
-            try
+            bool cut = parts.Batch.MaxBytes > 0 && part.Bytes > parts.Batch.MaxBytes && TrySplit(part, left);
+            if (!cut)
             {
-                bool tooLarge = parts.Batch.MaxBytes > 0 && part.Bytes > parts.Batch.MaxBytes;
-                if (tooLarge && (split = TrySplit(part, left)))
-                {
-                    continue;
-                }
-
                 ExportOutcome outcome = await SendWithRetriesAsync(part);
-                switch (outcome.Verdict)
+                rejections = outcome.Verdict == ExportVerdict.RejectedContent ? rejections + 1 : 0;
+                cut = rejections is > 0 and < MaxRejectionsInARow && TrySplit(part, left);
+                if (!cut && outcome.Verdict is (ExportVerdict.RejectedContent or ExportVerdict.Rejected))
                 {
-                    case ExportVerdict.Accepted:
-                        rejections = 0;
-                        break;
-                    case ExportVerdict.RejectedContent when ++rejections < MaxRejectionsInARow && (split = TrySplit(part, left)):
-                        break;
-                    case ExportVerdict.RejectedContent or ExportVerdict.Rejected:
-                        Reject(part, outcome);
-                        break;
-                    default:
-                        break;
+                    Reject(part, outcome);
                 }
             }
-            finally
-            {
-                // A part that was cut keeps its room for its halves.
-                if (!split)
-                {
-                    queue.Settle(part.Bytes);
-                }
 
-                part.Release();
+            if (!cut)
+            {
+                // What was cut leaves its room to its halves.
+                queue.Settle(part.Bytes);
             }
+
+            part.Release();
         }
     }
 
@@ -107,13 +95,15 @@ internal sealed class BatchSender(
                 return outcome;
             }
 
-            LogFailure(outcome, statistics.Failed(outcome));
+            statistics.Failed(outcome);
+            LogFailure(outcome);
             if (outcome.Verdict != ExportVerdict.Retry)
             {
                 return outcome;
             }
 
-            RetryOptions retry = clock.Drain.IsCancellationRequested ? _drainRetry : parts.Retry;
+            bool draining = clock.Drain.IsCancellationRequested;
+            RetryOptions retry = draining ? _drainRetry : parts.Retry;
             TimeSpan elapsed = clock.Time.GetElapsedTime(began);
             if (RetryPolicy.Next(retry, outcome, attempt, elapsed, clock.Random()) is not { } delay)
             {
@@ -121,7 +111,7 @@ internal sealed class BatchSender(
                 return outcome;
             }
 
-            await WaitAsync(delay);
+            await WaitAsync(delay, draining);
         }
     }
 
@@ -152,11 +142,10 @@ internal sealed class BatchSender(
         }
     }
 
-    /// <summary>Waits; a drain that begins meanwhile ends the wait, one that already runs does not.</summary>
-    private async Task WaitAsync(TimeSpan delay)
+    /// <summary>Waits; a drain that began after the delay was chosen ends the wait, one that was known then does not.</summary>
+    private async Task WaitAsync(TimeSpan delay, bool draining)
     {
         statistics.BeginWait();
-        bool draining = clock.Drain.IsCancellationRequested;
         using CancellationTokenSource wake = draining
             ? CancellationTokenSource.CreateLinkedTokenSource(clock.Stop)
             : CancellationTokenSource.CreateLinkedTokenSource(clock.Stop, clock.Drain);
@@ -166,10 +155,10 @@ internal sealed class BatchSender(
 
     private void Accept(ExportBatch part, in ExportOutcome outcome)
     {
-        if (statistics.Sent(part, outcome) is { } failedFor)
+        TimeSpan? failedFor = statistics.Sent(part, outcome);
+        if (Interlocked.Exchange(ref _failureLogged, 0) == 1)
         {
-            _retryLog.Reset();
-            ExportEvents.Recovered(logger, parts.Id, parts.Endpoint, failedFor.TotalSeconds);
+            ExportEvents.Recovered(logger, parts.Id, parts.Endpoint, failedFor.GetValueOrDefault().TotalSeconds);
         }
 
         if ((outcome.RejectedSpans > 0 || outcome.Message.Length > 0) && _partialLog.TryTake(out long times))
@@ -178,11 +167,12 @@ internal sealed class BatchSender(
         }
     }
 
-    private void LogFailure(in ExportOutcome outcome, bool first)
+    private void LogFailure(in ExportOutcome outcome)
     {
-        if (outcome.Verdict == ExportVerdict.Retry && (_retryLog.TryTake(out long attempts) || first))
+        if (outcome.Verdict == ExportVerdict.Retry && _retryLog.TryTake(out long attempts))
         {
-            ExportEvents.Retrying(logger, parts.Id, parts.Endpoint, outcome.Reason, outcome.Message, Math.Max(attempts, 1));
+            Volatile.Write(ref _failureLogged, 1);
+            ExportEvents.Retrying(logger, parts.Id, parts.Endpoint, outcome.Reason, outcome.Message, attempts);
         }
     }
 
@@ -198,10 +188,10 @@ internal sealed class BatchSender(
     private void GiveUp(ExportBatch part, in ExportOutcome outcome, int attempts, TimeSpan elapsed)
     {
         statistics.GivenUp(part);
-        if (_givenUpLog.TryTake(out _))
+        if (_givenUpLog.TryTake(out long times))
         {
             ExportEvents.GivenUp(
-                logger, parts.Id, part.Traces, part.Spans, attempts, elapsed.TotalSeconds, outcome.Reason, outcome.Message);
+                logger, parts.Id, part.Traces, part.Spans, attempts, elapsed.TotalSeconds, outcome.Reason, outcome.Message, times);
         }
     }
 }

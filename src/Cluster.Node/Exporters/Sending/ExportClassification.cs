@@ -107,6 +107,7 @@ internal static class ExportClassification
         {
             HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => "name_resolution",
             HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => "tls",
+            HttpRequestException { HttpRequestError: HttpRequestError.VersionNegotiationError } => "no_http2",
             HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } => "connection",
             AuthenticationException => "tls",
             HttpRequestException or HttpIOException or IOException => "connection_broken",

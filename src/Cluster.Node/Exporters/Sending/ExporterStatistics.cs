@@ -77,17 +77,14 @@ internal sealed class ExporterStatistics(TimeProvider time)
     }
 
     /// <summary>An attempt failed.</summary>
-    /// <returns>True for the first failure since the last success.</returns>
-    public bool Failed(in ExportOutcome outcome)
+    public void Failed(in ExportOutcome outcome)
     {
         _failed.AddOrUpdate(outcome.Reason, 1, static (_, count) => count + 1);
         lock (_gate)
         {
-            bool first = _failingSince is null;
             _failingSince ??= time.GetTimestamp();
             _lastError = $"{outcome.Reason}: {outcome.Message}";
             _lastErrorAt = time.GetUtcNow();
-            return first;
         }
     }
 

@@ -24,14 +24,4 @@ internal sealed class RateLimit(TimeProvider time, TimeSpan interval)
             return true;
         }
     }
-
-    /// <summary>The next one is a first one again.</summary>
-    public void Reset()
-    {
-        lock (_gate)
-        {
-            _last = null;
-            _count = 0;
-        }
-    }
 }

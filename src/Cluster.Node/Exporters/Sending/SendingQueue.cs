@@ -85,10 +85,10 @@ internal sealed class SendingQueue : IDisposable
             long before = _waitingBytes;
             _entries.Enqueue(new Entry(traces, _time.GetTimestamp()));
             _waitingBytes = before + traces.Bytes;
+            Interlocked.Add(ref _heldBytes, traces.Bytes);
             wake = _entries.Count == 1 || (before < _minBytes && _waitingBytes >= _minBytes);
         }
 
-        Interlocked.Add(ref _heldBytes, traces.Bytes);
         if (wake)
         {
             Wake();
