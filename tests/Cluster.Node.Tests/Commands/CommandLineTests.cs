@@ -1,0 +1,142 @@
+using Cluster.Node.Tests.Configuration;
+
+namespace Cluster.Node.Tests.Commands;
+
+public sealed class CommandLineTests : IDisposable
+{
+    private readonly Shell _shell = new();
+
+    public void Dispose() => _shell.Dispose();
+
+    [Theory]
+    [InlineData]
+    [InlineData("run")]
+    public async Task Run_WithoutArguments_StartsTheQuickstart(params string[] args)
+    {
+        Assert.Equal(42, await _shell.RunAsync(args));
+        Assert.Equal("127.0.0.1:4317", _shell.Started!.Receiver.Grpc!.Endpoint);
+        Assert.Equal("", _shell.Output + _shell.Error);
+    }
+
+    [Fact]
+    public async Task Run_WithAddresses_HandsThemOn()
+    {
+        Assert.Equal(42, await _shell.RunAsync("--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--admin", "127.0.0.1:0"));
+        Assert.Equal("127.0.0.1:0", _shell.Started!.Receiver.Grpc!.Endpoint);
+        Assert.Equal("127.0.0.1:0", _shell.Started.Receiver.Http!.Endpoint);
+        Assert.Equal("127.0.0.1:0", _shell.Started.Admin.Endpoint);
+    }
+
+    [Fact]
+    public async Task Run_GoodFile_HandsOnItsWarnings()
+    {
+        string path = _shell.File("node.yaml", TestFiles.Minimal(tailSampling: "num_shards: 4"));
+
+        Assert.Equal(42, await _shell.RunAsync("run", "--config", path));
+        Assert.Equal("processors.tail_sampling.num_shards", Assert.Single(_shell.Warnings).Path);
+    }
+
+    [Fact]
+    public async Task Run_WrongFile_PrintsEveryFindingAndDoesNotStart()
+    {
+        string path = _shell.File("node.yaml", TestFiles.Minimal(tailSampling: "decison_wait: 4s", rest: "workers: none"));
+
+        Assert.Equal(1, await _shell.RunAsync("--config", path));
+        Assert.Null(_shell.Started);
+        Assert.Equal(
+            """
+            node.yaml:6: processors.tail_sampling.decison_wait: unknown key; did you mean 'decision_wait'?
+            node.yaml:12: workers: must be an integer, found the string 'none'; write a whole number without quotes
+
+            """,
+            _shell.Error);
+    }
+
+    [Theory]
+    [InlineData("--config", "/nowhere/node.yaml")]
+    [InlineData("validate", "--config", "/nowhere/node.yaml")]
+    [InlineData("policies", "test", "--config", "/nowhere/node.yaml", "--traces", "x")]
+    public async Task Any_MissingFile_IsAUsageError(params string[] args)
+    {
+        Assert.Equal(2, await _shell.RunAsync(args));
+        Assert.StartsWith("/nowhere/node.yaml: cannot be read: ", _shell.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("walk")]
+    [InlineData("--confg", "x")]
+    [InlineData("validate")]
+    [InlineData("policies")]
+    [InlineData("policies", "test", "--config", "x")]
+    [InlineData("policies", "test", "--config", "x", "--traces", "y", "--output", "xml")]
+    public async Task Any_WrongCommandLine_IsAUsageError(params string[] args)
+    {
+        Assert.Equal(2, await _shell.RunAsync(args));
+        Assert.EndsWith("See actorsampling --help.\n", _shell.Error, StringComparison.Ordinal);
+        Assert.Null(_shell.Started);
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("validate", "--help")]
+    [InlineData("policies", "test", "--help")]
+    [InlineData("--version")]
+    public async Task Any_Help_IsGood(params string[] args)
+    {
+        Assert.Equal(0, await _shell.RunAsync(args));
+        Assert.Equal("", _shell.Error);
+        Assert.NotEqual("", _shell.Output);
+        Assert.Null(_shell.Started);
+    }
+
+    [Fact]
+    public async Task Validate_GoodFile_SaysWhatWillRun()
+    {
+        string path = _shell.File("node.yaml", File.ReadAllText(TestFiles.Folder("deploy/examples/minimal.yaml")));
+
+        Assert.Equal(0, await _shell.RunAsync("validate", "--config", path));
+        Assert.Equal("", _shell.Error);
+        Assert.Equal(
+            """
+            node.yaml: good, no warnings
+
+            What will run
+              receives  OTLP/gRPC on 0.0.0.0:4317
+                        OTLP/HTTP on 0.0.0.0:4318/v1/traces
+              decides   10s after a trace's first span
+                        up to 50000 traces wait; 100000 sampled and 400000 other decisions are remembered
+              policies  1. errors (status_code)
+                        2. slow (latency)
+                        3. a tenth of the rest (probabilistic)
+              exports   otlp: OTLP/gRPC to http://jaeger:4317, gzip, queue of 256 MiB, retried until it is taken
+              admin     http://127.0.0.1:8080
+              memory    traces wait in up to 4096 MiB, never more than 5120 MiB
+
+            """,
+            _shell.Output);
+    }
+
+    [Fact]
+    public async Task Validate_WrongFile_PrintsErrorsThenTheImportReport()
+    {
+        string path = _shell.File("node.yaml", TestFiles.Minimal(tailSampling: "num_shards: 4", rest: "workers: 0\nadmim: {}"));
+
+        Assert.Equal(1, await _shell.RunAsync("validate", "--config", path));
+        Assert.Equal(
+            """
+            node.yaml:12: workers: 0 is out of range; use 1 to 128
+            node.yaml:13: admim: unknown key; did you mean 'admin'?
+
+            """,
+            _shell.Error);
+        Assert.Equal(
+            """
+            node.yaml: 2 errors, 1 warning
+
+            Import report: what is read but differs from a Collector, or may not be meant so
+              node.yaml:6: warning: processors.tail_sampling.num_shards: has no effect here; the node always runs 'workers' loops over its shards, and rates are never divided
+
+            """,
+            _shell.Output);
+    }
+}
