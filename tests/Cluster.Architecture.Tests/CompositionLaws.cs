@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Cluster.Architecture.Tests;
 
 /// <summary>
-/// Only <c>Program.cs</c> and <c>*ServiceCollectionExtensions.cs</c> put the parts together. A part is a class behind one of our interfaces, or
-/// one with a life to end (<c>IAsyncDisposable</c>); its own folder may make it, another may not.
+/// Only <c>Program.cs</c> and <c>*ServiceCollectionExtensions.cs</c> put the parts together. A part is a class behind one of our
+/// interfaces, or one with a life to end (<c>IAsyncDisposable</c>); its own folder may make it, another may not.
 /// </summary>
 public sealed partial class CompositionLaws
 {

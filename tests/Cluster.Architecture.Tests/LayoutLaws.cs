@@ -1,4 +1,4 @@
-using System.Reflection;
+using System.CodeDom.Compiler;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 
@@ -80,7 +80,7 @@ public sealed partial class LayoutLaws
         {
             // The second: the class around top-level statements.
             if (type.IsDefined(typeof(CompilerGeneratedAttribute), inherit: false) || type.Name is "Program" or ['<', ..]
-                || type.GetCustomAttributesData().Any(data => data.AttributeType.Name == nameof(System.CodeDom.Compiler.GeneratedCodeAttribute)))
+                || type.IsDefined(typeof(GeneratedCodeAttribute), inherit: false))
             {
                 return true;
             }
