@@ -35,7 +35,7 @@ public sealed class CoreLaws
     public void CoreClass_InSrc_IsPure()
     {
         string[] found = [.. Repository.Assemblies.Values.SelectMany(assembly => assembly.GetTypes()).Where(IsCore).SelectMany(Impurities)];
-        Assert.Empty(found);
+        Repository.AssertNone(found);
     }
 
     [Theory]

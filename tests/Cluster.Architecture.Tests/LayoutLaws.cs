@@ -14,7 +14,7 @@ public sealed partial class LayoutLaws
     {
         string[] missing = [.. Repository.Projects.Where(project => !File.Exists(
             Path.Combine(Repository.Root, "tests", $"{project}.Tests", $"{project}.Tests.csproj")))];
-        Assert.Empty(missing);
+        Repository.AssertNone(missing);
     }
 
     [Fact]
@@ -27,7 +27,7 @@ public sealed partial class LayoutLaws
             .SelectMany(folder => Directory.EnumerateFiles(folder, "*.csproj", SearchOption.AllDirectories))
             .Select(path => Path.GetFileName(path)!)
             .Where(name => !solution.Contains($"\\{name}\"", StringComparison.Ordinal))];
-        Assert.Empty(missing);
+        Repository.AssertNone(missing);
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public sealed partial class LayoutLaws
         string[] wrong = [.. Repository.Sources
             .Where(file => Namespace.Match(file.Text) is { Success: true } found && found.Groups[1].Value != file.ExpectedNamespace)
             .Select(file => $"{file} is not in namespace {file.ExpectedNamespace}")];
-        Assert.Empty(wrong);
+        Repository.AssertNone(wrong);
     }
 
     /// <summary>A door hands a request to <c>ITraceConsumer</c> and knows nothing of what stands behind it.</summary>
@@ -46,7 +46,7 @@ public sealed partial class LayoutLaws
         string[] wrong = [.. Repository.Sources
             .Where(file => file.Project == "Cluster.Gateway" && file.Folder == "Receivers" && BehindReceivers.IsMatch(file.Code))
             .Select(file => file.ToString())];
-        Assert.Empty(wrong);
+        Repository.AssertNone(wrong);
     }
 
     /// <summary>One protocol's receiver does not use another's. What all doors share is in <c>Hosting</c>.</summary>
@@ -60,7 +60,7 @@ public sealed partial class LayoutLaws
                 .Select(found => found.Groups[1].Value)
                 .Where(other => other != file.Path.Split('/')[1] && other != SharedByReceivers)
                 .Select(other => $"{file} uses {other}"))];
-        Assert.Empty(wrong);
+        Repository.AssertNone(wrong);
     }
 
     /// <summary>What is not made to be derived from says so.</summary>
@@ -74,7 +74,7 @@ public sealed partial class LayoutLaws
         string[] open = [.. classes
             .Where(type => !type.IsSealed && !type.IsAbstract && !bases.Contains(type) && !IsGenerated(type))
             .Select(type => type.FullName!)];
-        Assert.Empty(open);
+        Repository.AssertNone(open);
     }
 
     private static bool IsGenerated(Type? type)

@@ -51,7 +51,7 @@ public sealed partial class WireFormatLaws
         string[] found = [.. Repository.Sources
             .Where(file => file.Project != "Cluster.Messages")
             .SelectMany(file => pattern.Matches(file.Code).Select(match => $"{file}: {match.Value.Trim()}"))];
-        Assert.Empty(found);
+        Repository.AssertNone(found);
     }
 
     [GeneratedRegex(@"\bWireWriter\.Write(Tag|LengthPrefix|Bytes|VarintField|Fixed64Field|Fixed32Field)\(.*,\s*\d+\s*,[^,;]*\)\s*;")]
