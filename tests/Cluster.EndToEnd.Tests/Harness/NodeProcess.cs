@@ -154,8 +154,10 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         if (!_process.HasExited)
         {
             _process.Kill(entireProcessTree: true);
-            await _process.WaitForExitAsync();
         }
+
+        // Also of one that has ended already: what it wrote last is read by then.
+        await _process.WaitForExitAsync();
     }
 
     private void Read(string? line)
