@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Cluster.Architecture.Tests;
 
 /// <summary>
-/// Only <c>Program.cs</c> and <c>*ServiceCollectionExtensions.cs</c> put the parts together. A part is a class behind one of our interfaces, or
-/// one with a life to end (<c>IAsyncDisposable</c>); its own folder may make it, another may not.
+/// Only <c>Program.cs</c> and <c>*ServiceCollectionExtensions.cs</c> put the parts together. A part is a class behind one of our
+/// interfaces, or one with a life to end (<c>IAsyncDisposable</c>); its own folder may make it, another may not.
 /// </summary>
 public sealed partial class CompositionLaws
 {
@@ -24,7 +24,7 @@ public sealed partial class CompositionLaws
                 .Select(found => found.Groups[1].Value)
                 .Where(name => parts.TryGetValue(name, out Type? type) && !SameFolder(file, type))
                 .Select(name => $"{file} makes a {name}"))];
-        Assert.Empty(wrong);
+        Repository.AssertNone(wrong);
     }
 
     /// <summary>Dependencies come through constructors; nobody fetches them.</summary>
@@ -34,7 +34,7 @@ public sealed partial class CompositionLaws
         string[] wrong = [.. Repository.Sources
             .Where(file => !IsComposition(file) && Locator.IsMatch(file.Code))
             .Select(file => file.ToString())];
-        Assert.Empty(wrong);
+        Repository.AssertNone(wrong);
     }
 
     private static bool IsComposition(SourceFile file) =>

@@ -21,7 +21,8 @@ public sealed class ReferenceLaws
     [MemberData(nameof(ProjectNames))]
     public void ProjectFile_References_OnlyWhatIsBelowIt(string project)
     {
-        string[] references = [.. Items(project, "ProjectReference").Select(path => Path.GetFileNameWithoutExtension(path.Replace('\\', '/')))];
+        string[] references = [.. Items(project, "ProjectReference")
+            .Select(path => Path.GetFileNameWithoutExtension(path.Replace('\\', '/')))];
         Assert.Empty(references.Except(Allowed[project]));
     }
 
@@ -56,7 +57,8 @@ public sealed class ReferenceLaws
     /// <summary>Only the gateway and the node stand on ASP.NET.</summary>
     [Fact]
     public void Sharding_References_NoWebServer() => Assert.DoesNotContain(
-        Repository.Assemblies["Cluster.Sharding"].GetReferencedAssemblies(), name => name.Name!.StartsWith("Microsoft.AspNetCore", StringComparison.Ordinal));
+        Repository.Assemblies["Cluster.Sharding"].GetReferencedAssemblies(),
+        name => name.Name!.StartsWith("Microsoft.AspNetCore", StringComparison.Ordinal));
 
     public static TheoryData<string> ProjectNames() => [.. Allowed.Keys];
 

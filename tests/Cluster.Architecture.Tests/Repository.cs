@@ -20,6 +20,15 @@ internal static partial class Repository
     public static IReadOnlyDictionary<string, Assembly> Assemblies { get; } = Projects.ToDictionary(
         project => project, project => Assembly.Load(project == "Cluster.Node" ? "actorsampling" : project));
 
+    /// <summary>Fails with every violation of a law, each in full on a line of its own.</summary>
+    public static void AssertNone(IReadOnlyCollection<string> violations)
+    {
+        if (violations.Count > 0)
+        {
+            Assert.Fail(string.Join('\n', violations));
+        }
+    }
+
     private static IEnumerable<SourceFile> ReadProject(string project)
     {
         string folder = Path.Combine(Root, "src", project);

@@ -25,8 +25,12 @@ public sealed class AdminTests
             Assert.Equal(HttpStatusCode.OK, (await node.AskAsync(path)).Status);
         }
 
-        foreach (string path in (string[])
-            ["/api/node", "/api/shards", "/api/shards/0", "/api/traces?state=pending&sort=age", "/api/policies", "/api/exporters", "/api/openapi.json"])
+        string[] documents =
+        [
+            "/api/node", "/api/shards", "/api/shards/0", "/api/traces?state=pending&sort=age", "/api/policies", "/api/exporters",
+            "/api/openapi.json",
+        ];
+        foreach (string path in documents)
         {
             (HttpStatusCode status, string body) = await node.AskAsync(path);
             Assert.True(status == HttpStatusCode.OK, $"{path}: {status} {body}");
@@ -58,7 +62,9 @@ public sealed class AdminTests
 
         using JsonDocument other = JsonDocument.Parse((await node.AskAsync($"/api/traces/{notKept}")).Body);
         Assert.Equal(["errors", "slow", "gold"], Policies(other));
-        Assert.All(other.RootElement.GetProperty("votes").EnumerateArray(), vote => Assert.Equal("not_sampled", vote.GetProperty("vote").GetString()));
+        Assert.All(
+            other.RootElement.GetProperty("votes").EnumerateArray(),
+            vote => Assert.Equal("not_sampled", vote.GetProperty("vote").GetString()));
     }
 
     [Fact]

@@ -62,7 +62,8 @@ public sealed class BackendFailureTests
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
         backend.Answer = BackendAnswer.Hang;
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "500ms", ExportTimeout = "1s" });
+        NodeSettings settings = new(backend) { DecisionWait = "500ms", ExportTimeout = "1s" };
+        await using NodeProcess node = await NodeProcess.StartAsync(settings);
         ExportTraceServiceRequest request = await SendAsync(node);
         await Eventually.HoldsAsync(() => backend.Attempts >= 1, () => "the exporter tried");
         backend.Answer = BackendAnswer.Accept;

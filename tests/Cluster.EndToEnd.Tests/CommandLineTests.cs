@@ -15,7 +15,8 @@ public sealed class CommandLineTests : IDisposable
     public async Task Validate_GoodConfiguration_EndsWith0()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        NodeCommand command = await NodeCommand.RunAsync("validate", "--config", await WriteAsync("good.yaml", new NodeSettings(backend).ToYaml()));
+        string path = await WriteAsync("good.yaml", new NodeSettings(backend).ToYaml());
+        NodeCommand command = await NodeCommand.RunAsync("validate", "--config", path);
         Assert.True(command.ExitCode == 0, command.ToString());
     }
 
@@ -23,7 +24,8 @@ public sealed class CommandLineTests : IDisposable
     public async Task Validate_BadConfiguration_NamesEveryErrorAndEndsWith1()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        string yaml = new NodeSettings(backend) { DecisionWait = "soon" }.ToYaml().Replace("threshold_ms", "treshold_ms", StringComparison.Ordinal);
+        string yaml = new NodeSettings(backend) { DecisionWait = "soon" }.ToYaml();
+        yaml = yaml.Replace("threshold_ms", "treshold_ms", StringComparison.Ordinal);
         string path = await WriteAsync("bad.yaml", yaml);
         NodeCommand command = await NodeCommand.RunAsync("validate", "--config", path);
         Assert.True(command.ExitCode == 1, command.ToString());

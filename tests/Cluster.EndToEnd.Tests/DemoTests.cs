@@ -10,7 +10,8 @@ public sealed class DemoTests
     public async Task Demo_WithinAWhile_ShowsAnErrorThatCrossedServices()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "500ms" }.ToYaml(), "--demo");
+        NodeSettings settings = new(backend) { DecisionWait = "500ms" };
+        await using NodeProcess node = await NodeProcess.StartAsync(settings.ToYaml(), "--demo");
         await Eventually.HoldsAsync(
             () => backend.Received.SelectMany(Delivery.Of).GroupBy(span => span.TraceId).Any(trace =>
                 trace.Any(span => span.Span.Status?.Code == Status.Types.StatusCode.Error)

@@ -19,7 +19,8 @@ public sealed class RefusalTests
         using OtlpSender sender = OtlpSender.Grpc(node.Grpc);
         ExportTraceServiceRequest good = new TraceBuilder().Span(1, 1).Error().Build();
         byte[] cut = new TraceBuilder().Span(2, 1).Error().ToBytes()[..^3];
-        foreach (byte[] malformed in (byte[][])[cut, [0xFF, 0xFF, 0xFF], [0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F], [.. Enumerable.Repeat((byte)0x0B, 500)]])
+        byte[] deepGroups = [.. Enumerable.Repeat((byte)0x0B, 500)];
+        foreach (byte[] malformed in (byte[][])[cut, [0xFF, 0xFF, 0xFF], [0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F], deepGroups])
         {
             OtlpAnswer answer = await sender.TrySendAsync(malformed);
             Assert.Equal(InvalidArgument, answer.GrpcStatus);

@@ -24,17 +24,24 @@ public sealed class WholeTraceTests
             for (ulong trace = 1; trace <= Traces; trace++)
             {
                 builder.Span(trace, (ulong)part + 1, (ulong)part, $"operation {part}");
-                _ = part < 3 ? builder : (trace % 3) switch { 0 => builder.Error("boom"), 1 => builder.With("customer.tier", "gold"), _ => builder };
+                _ = (part, trace % 3) switch
+                {
+                    (3, 0) => builder.Error("boom"),
+                    (3, 1) => builder.With("customer.tier", "gold"),
+                    _ => builder,
+                };
             }
 
             return builder.Build();
         })];
-        OtlpSender[] senders = [OtlpSender.Grpc(node.Grpc), OtlpSender.Http(node.Http), OtlpSender.Grpc(node.Grpc), OtlpSender.Http(node.Http)];
-        await Task.WhenAll(senders.Zip(parts, (sender, part) => sender.SendAsync(part)));
+        await Task.WhenAll(parts.Select(async (part, index) =>
+        {
+            using OtlpSender sender = index % 2 == 0 ? OtlpSender.Grpc(node.Grpc) : OtlpSender.Http(node.Http);
+            await sender.SendAsync(part);
+        }));
 
         string[] kept = [.. Ids(Traces, trace => trace % 3 != 2)];
         await AssertKeptAsync(node, backend, parts, kept);
-        Array.ForEach(senders, sender => sender.Dispose());
     }
 
     [Fact]
@@ -119,9 +126,10 @@ public sealed class WholeTraceTests
         await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend));
         ExportTraceServiceRequest good = new TraceBuilder().Span(1, 1).Error().Span(1, 2, 1).Build();
         ExportTraceServiceRequest bad = good.Clone();
-        bad.ResourceSpans[0].ScopeSpans[0].Spans.Insert(1, new Span { Name = "no trace", SpanId = TraceBuilder.SpanIdBytes(5) });
-        bad.ResourceSpans[0].ScopeSpans[0].Spans.Add(new Span { Name = "no span", TraceId = TraceBuilder.Bytes(TraceBuilder.TraceId(1)) });
-        bad.ResourceSpans[0].ScopeSpans[0].Spans.Add(new Span { TraceId = ByteString.CopyFrom(new byte[16]), SpanId = TraceBuilder.SpanIdBytes(6) });
+        IList<Span> spans = bad.ResourceSpans[0].ScopeSpans[0].Spans;
+        spans.Insert(1, new Span { Name = "no trace", SpanId = TraceBuilder.SpanIdBytes(5) });
+        spans.Add(new Span { Name = "no span", TraceId = TraceBuilder.Bytes(TraceBuilder.TraceId(1)) });
+        spans.Add(new Span { Name = "zeros", TraceId = ByteString.CopyFrom(new byte[16]), SpanId = TraceBuilder.SpanIdBytes(6) });
         using OtlpSender sender = OtlpSender.Grpc(node.Grpc);
         OtlpAnswer answer = await sender.TrySendAsync(bad.ToByteArray());
         Assert.True(answer.Accepted, answer.ToString());
@@ -138,8 +146,10 @@ public sealed class WholeTraceTests
         Delivery.AssertKept(sent, kept, backend.Received);
     }
 
-    private static IEnumerable<string> Ids(int count, Func<ulong, bool>? which = null) =>
-        Enumerable.Range(1, count).Select(trace => (ulong)trace).Where(which ?? (_ => true)).Select(trace => TraceBuilder.TraceId(trace).ToString());
+    private static IEnumerable<string> Ids(int count, Func<ulong, bool>? which = null) => Enumerable.Range(1, count)
+        .Select(trace => (ulong)trace)
+        .Where(which ?? (_ => true))
+        .Select(trace => TraceBuilder.TraceId(trace).ToString());
 
     private static void AddUnknown(IEnumerable<KeyValue> attributes)
     {

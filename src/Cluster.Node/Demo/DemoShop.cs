@@ -7,7 +7,11 @@ namespace Cluster.Node.Demo;
 /// <param name="Attributes">Attributes of its span.</param>
 /// <param name="Calls">Whom it asks, one after the other. One of the same service is a client span only: a database, a cache.</param>
 internal sealed record DemoOperation(
-    string Service, string Name, double Milliseconds, IReadOnlyList<KeyValuePair<string, object>> Attributes, IReadOnlyList<DemoOperation> Calls);
+    string Service,
+    string Name,
+    double Milliseconds,
+    IReadOnlyList<KeyValuePair<string, object>> Attributes,
+    IReadOnlyList<DemoOperation> Calls);
 
 /// <summary>An imagined web shop of nine services: the requests that its users make, each with how often.</summary>
 internal static class DemoShop
@@ -23,11 +27,13 @@ internal static class DemoShop
     private const string Shipping = "shipping";
 
     /// <summary>Requests and their weights.</summary>
-    public static IReadOnlyList<(DemoOperation Request, int Weight)> Requests { get; } = [(Home(), 5), (Product(), 6), (AddToCart(), 3), (PlaceOrder(), 2)];
+    public static IReadOnlyList<(DemoOperation Request, int Weight)> Requests { get; } =
+        [(Home(), 5), (Product(), 6), (AddToCart(), 3), (PlaceOrder(), 2)];
 
     private static DemoOperation Home() => Route("GET", "/", 6,
         Call(Catalog, "ListProducts", 4, Database(Catalog, "SELECT products", "postgresql", 12)),
-        Call(Recommendation, "ListRecommendations", 9, Call(Catalog, "GetProducts", 2, Database(Catalog, "SELECT products", "postgresql", 7))),
+        Call(Recommendation, "ListRecommendations", 9,
+            Call(Catalog, "GetProducts", 2, Database(Catalog, "SELECT products", "postgresql", 7))),
         Call(Currency, "GetSupportedCurrencies", 1));
 
     private static DemoOperation Product() => Route("GET", "/product/{id}", 5,
@@ -53,8 +59,12 @@ internal static class DemoShop
     private static DemoOperation Route(string method, string route, double milliseconds, params DemoOperation[] calls) =>
         new(Frontend, $"{method} {route}", milliseconds, [new("http.request.method", method), new("http.route", route)], calls);
 
-    private static DemoOperation Call(string service, string method, double milliseconds, params DemoOperation[] calls) =>
-        new(service, $"shop.{service}/{method}", milliseconds, [new("rpc.system", "grpc"), new("rpc.service", $"shop.{service}"), new("rpc.method", method)], calls);
+    private static DemoOperation Call(string service, string method, double milliseconds, params DemoOperation[] calls) => new(
+        service,
+        $"shop.{service}/{method}",
+        milliseconds,
+        [new("rpc.system", "grpc"), new("rpc.service", $"shop.{service}"), new("rpc.method", method)],
+        calls);
 
     private static DemoOperation Database(string service, string statement, string system, double milliseconds) =>
         new(service, statement, milliseconds, [new("db.system.name", system), new("db.query.summary", statement)], []);

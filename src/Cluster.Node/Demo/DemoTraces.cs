@@ -1,8 +1,8 @@
 namespace Cluster.Node.Demo;
 
 /// <summary>
-/// Makes up the traces of <see cref="DemoShop"/>: most are quick and fine, one in twenty meets an error somewhere down its calls, one in twenty a
-/// service that takes its time. The same source of randomness makes the same traces. Not thread-safe.
+/// Makes up the traces of <see cref="DemoShop"/>: most are quick and fine, one in twenty meets an error somewhere down its calls, one in
+/// twenty a service that takes its time. The same source of randomness makes the same traces. Not thread-safe.
 /// </summary>
 internal sealed class DemoTraces(Random random)
 {
@@ -66,7 +66,7 @@ internal sealed class DemoTraces(Random random)
         return span;
     }
 
-    /// <summary>A call as the caller sees it: a client span, and around the network the server's; a database has no span of its own.</summary>
+    /// <summary>A call as the caller sees it: a client span, and inside it the server's; a database has no span of its own.</summary>
     private DemoSpan Call(DemoOperation caller, DemoOperation called, DemoSpan parent, double now)
     {
         if (called.Service == caller.Service)

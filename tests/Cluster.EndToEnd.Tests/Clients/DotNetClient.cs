@@ -48,7 +48,8 @@ internal sealed class DotNetClient : IDisposable
         {
             fates["error"] = [.. Enumerable.Range(0, traces).Select(_ => client.SendTrace(error: true))];
             fates["slow"] = [.. Enumerable.Range(0, traces).Select(_ => client.SendTrace(milliseconds: 2500))];
-            fates["attribute"] = [.. Enumerable.Range(0, traces).Select(_ => client.SendTrace(tier: "gold", traceState: "vendor=blue,rojo=00f067aa0ba902b7"))];
+            fates["attribute"] = [.. Enumerable.Range(0, traces)
+                .Select(_ => client.SendTrace(tier: "gold", traceState: "vendor=blue,rojo=00f067aa0ba902b7"))];
             fates["none"] = [.. Enumerable.Range(0, traces).Select(_ => client.SendTrace(tier: "tin"))];
             foreach (TracerProvider provider in client._providers)
             {
@@ -90,7 +91,8 @@ internal sealed class DotNetClient : IDisposable
 
     private string SendTrace(bool error = false, int milliseconds = 14, string tier = "none", string? traceState = null)
     {
-        ActivityContext remote = new(ActivityTraceId.CreateRandom(), ActivitySpanId.CreateRandom(), ActivityTraceFlags.Recorded, traceState, isRemote: true);
+        ActivityContext remote = new(
+            ActivityTraceId.CreateRandom(), ActivitySpanId.CreateRandom(), ActivityTraceFlags.Recorded, traceState, isRemote: true);
         Activity root = Begin("frontend", "GET /checkout/{id}", ActivityKind.Server, traceState is null ? default : remote, 0);
         Activity call = Begin("frontend", "POST checkout", ActivityKind.Client, root.Context, 1);
         Activity order = Begin("checkout", "PlaceOrder", ActivityKind.Server, call.Context, 2);
@@ -101,7 +103,8 @@ internal sealed class DotNetClient : IDisposable
         root.SetTag("http.request.method", "GET");
         charge.SetTag("customer.tier", tier);
         SetEveryKind(order);
-        order.AddEvent(new ActivityEvent("cart.read", Start.AddMilliseconds(5), new ActivityTagsCollection { ["items"] = 3, ["codes"] = new[] { "x", "y" } }));
+        order.AddEvent(new ActivityEvent(
+            "cart.read", Start.AddMilliseconds(5), new ActivityTagsCollection { ["items"] = 3, ["codes"] = new[] { "x", "y" } }));
         order.AddEvent(new ActivityEvent("stock.checked", Start.AddMilliseconds(6)));
         if (error)
         {

@@ -25,17 +25,27 @@ internal static class JavaScriptClient
     public static async Task<ClientReport> RunAsync(Uri endpoint, string protocol, string compression)
     {
         string seed = Interlocked.Increment(ref s_seed).ToString();
+        string url = endpoint.GetLeftPart(UriPartial.Authority);
         using Process process = Process.Start(new ProcessStartInfo(
-            "node",
-            ["client.js", "--endpoint", endpoint.GetLeftPart(UriPartial.Authority), "--protocol", protocol, "--compression", compression, "--seed", seed])
+            "node", ["client.js", "--endpoint", url, "--protocol", protocol, "--compression", compression, "--seed", seed])
         {
             WorkingDirectory = Repository.JavaScriptClients,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        Task<string> errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
+        CancellationToken cancelled = TestContext.Current.CancellationToken;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(cancelled);
+        Task<string> errors = process.StandardError.ReadToEndAsync(cancelled);
+        try
+        {
+            await process.WaitForExitAsync(cancelled).WaitAsync(Eventually.Deadline, cancelled);
+        }
+        catch
+        {
+            process.Kill(entireProcessTree: true);
+            throw;
+        }
+
         Assert.True(process.ExitCode == 0, $"client.js ended with {process.ExitCode}: {await errors}");
 
         using JsonDocument report = JsonDocument.Parse(await output);

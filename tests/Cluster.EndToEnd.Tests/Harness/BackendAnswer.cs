@@ -17,7 +17,7 @@ internal enum AnswerKind
 }
 
 /// <param name="Kind">What it says.</param>
-/// <param name="RetryAfter">What it tells the client to wait, with <see cref="AnswerKind.Unavailable"/>; HTTP knows whole seconds only.</param>
+/// <param name="RetryAfter">What the client is told to wait, if <see cref="AnswerKind.Unavailable"/>; in HTTP whole seconds.</param>
 internal readonly record struct BackendAnswer(AnswerKind Kind, TimeSpan RetryAfter)
 {
     public static BackendAnswer Accept => default;

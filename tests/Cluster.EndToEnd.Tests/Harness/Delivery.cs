@@ -5,7 +5,14 @@ using Google.Protobuf;
 namespace Cluster.EndToEnd.Tests.Harness;
 
 /// <summary>One span with everything that goes with it. Equal when all of it is, unknown fields included.</summary>
-internal sealed record Delivery(Resource Resource, string ResourceSchemaUrl, InstrumentationScope Scope, string ScopeSchemaUrl, Span Span, string Unknown)
+/// <param name="Resource">Its resource.</param>
+/// <param name="ResourceSchemaUrl">schema_url beside it.</param>
+/// <param name="Scope">Its instrumentation scope.</param>
+/// <param name="ScopeSchemaUrl">schema_url beside it.</param>
+/// <param name="Span">The span.</param>
+/// <param name="Unknown">Unknown fields of the messages around it, in hex.</param>
+internal sealed record Delivery(
+    Resource Resource, string ResourceSchemaUrl, InstrumentationScope Scope, string ScopeSchemaUrl, Span Span, string Unknown)
 {
     public string TraceId => Hex(Span.TraceId);
 
@@ -24,10 +31,11 @@ internal sealed record Delivery(Resource Resource, string ResourceSchemaUrl, Ins
     public static string Hex(ByteString id) => Convert.ToHexStringLower(id.Span);
 
     /// <summary>
-    /// Asserts that of what was <paramref name="sent"/>, exactly the traces <paramref name="kept"/> are in <paramref name="received"/>: each span
-    /// once, nothing changed. Traces that were not sent are somebody else's.
+    /// Asserts that of what was <paramref name="sent"/>, exactly the traces <paramref name="kept"/> are in <paramref name="received"/>:
+    /// each span once, nothing changed. Traces that were not sent are somebody else's.
     /// </summary>
-    public static void AssertKept(IEnumerable<ExportTraceServiceRequest> sent, IEnumerable<string> kept, IEnumerable<ExportTraceServiceRequest> received)
+    public static void AssertKept(
+        IEnumerable<ExportTraceServiceRequest> sent, IEnumerable<string> kept, IEnumerable<ExportTraceServiceRequest> received)
     {
         HashSet<string> keptIds = [.. kept];
         Dictionary<string, Delivery> expected = [];

@@ -8,7 +8,7 @@ internal static class Eventually
     /// <summary>Longest time that anything here may take, on a busy machine.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
-    /// <summary>Asks <paramref name="condition"/> until it holds; fails with <paramref name="what"/> after <see cref="Deadline"/>.</summary>
+    /// <summary>Asks until <paramref name="condition"/> holds; after <see cref="Deadline"/>, fails with <paramref name="what"/>.</summary>
     public static Task HoldsAsync(Func<bool> condition, Func<string> what) => HoldsAsync(() => Task.FromResult(condition()), what);
 
     /// <inheritdoc cref="HoldsAsync(Func{bool}, Func{string})"/>

@@ -16,11 +16,12 @@ internal sealed record NodeCommand(int ExitCode, string Output, string Errors)
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        Task<string> errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        CancellationToken cancelled = TestContext.Current.CancellationToken;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(cancelled);
+        Task<string> errors = process.StandardError.ReadToEndAsync(cancelled);
         try
         {
-            await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
+            await process.WaitForExitAsync(cancelled).WaitAsync(Eventually.Deadline, cancelled);
         }
         catch
         {

@@ -69,7 +69,8 @@ internal sealed partial class NodeProcess : IAsyncDisposable
             node._process.BeginErrorReadLine();
             await node._ready.Task.WaitAsync(Eventually.Deadline);
             await Eventually.HoldsAsync(
-                async () => (await node.AskAsync("/readyz")).Status == HttpStatusCode.OK, () => $"the node is ready; it wrote:\n{node.Output}");
+                async () => (await node.AskAsync("/readyz")).Status == HttpStatusCode.OK,
+                () => $"the node is ready; it wrote:\n{node.Output}");
             return node;
         }
         catch (Exception exception) when (exception is InvalidOperationException or TimeoutException or KeyNotFoundException)
@@ -82,8 +83,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     /// <summary>GET from the admin endpoint.</summary>
     public async Task<(HttpStatusCode Status, string Body)> AskAsync(string path)
     {
-        using HttpResponseMessage response = await _admin.GetAsync(new Uri(_addresses["admin"], path), TestContext.Current.CancellationToken);
-        return (response.StatusCode, await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        CancellationToken cancelled = TestContext.Current.CancellationToken;
+        using HttpResponseMessage response = await _admin.GetAsync(new Uri(_addresses["admin"], path), cancelled);
+        return (response.StatusCode, await response.Content.ReadAsStringAsync(cancelled));
     }
 
     /// <summary>What the node says of a trace: pending, sampled, not_sampled or dropped; null when it does not know it.</summary>
@@ -152,8 +154,10 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         if (!_process.HasExited)
         {
             _process.Kill(entireProcessTree: true);
-            await _process.WaitForExitAsync();
         }
+
+        // Also of one that has ended already: what it wrote last is read by then.
+        await _process.WaitForExitAsync();
     }
 
     private void Read(string? line)

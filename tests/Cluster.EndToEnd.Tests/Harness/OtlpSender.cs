@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text;
 using Cluster.Testing.Otlp;
 using Google.Protobuf;
 
@@ -19,14 +20,18 @@ internal sealed record OtlpAnswer(HttpStatusCode HttpStatus, int? GrpcStatus, st
 /// <summary>Sends requests built by hand, over one connection of its own.</summary>
 internal sealed class OtlpSender : IDisposable
 {
+    private const string ExportMethod = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = Eventually.Deadline };
     private readonly Uri _url;
     private readonly bool _grpc;
 
     private OtlpSender(Uri url, bool grpc) => (_url, _grpc) = (url, grpc);
 
-    public static OtlpSender Grpc(Uri endpoint) => new(new Uri(endpoint, "/opentelemetry.proto.collector.trace.v1.TraceService/Export"), grpc: true);
+    /// <summary>To an OTLP/gRPC door.</summary>
+    public static OtlpSender Grpc(Uri endpoint) => new(new Uri(endpoint, ExportMethod), grpc: true);
 
+    /// <summary>To an OTLP/HTTP door, in protobuf.</summary>
     public static OtlpSender Http(Uri endpoint) => new(new Uri(endpoint, "/v1/traces"), grpc: false);
 
     public void Dispose() => _client.Dispose();
@@ -58,7 +63,7 @@ internal sealed class OtlpSender : IDisposable
         using HttpResponseMessage response = await _client.SendAsync(request, TestContext.Current.CancellationToken);
         byte[] answer = await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
         int status = int.Parse(Value(response, "grpc-status") ?? throw new InvalidOperationException("no grpc-status"));
-        long rejected = answer.Length > 5 ? ExportTraceServiceResponse.Parser.ParseFrom(answer[5..]).PartialSuccess?.RejectedSpans ?? 0 : 0;
+        long rejected = answer.Length > 5 ? RejectedSpans(answer[5..]) : 0;
         return new OtlpAnswer(response.StatusCode, status, Uri.UnescapeDataString(Value(response, "grpc-message") ?? ""), rejected);
     }
 
@@ -69,9 +74,12 @@ internal sealed class OtlpSender : IDisposable
         using HttpResponseMessage response = await _client.PostAsync(_url, content, TestContext.Current.CancellationToken);
         byte[] answer = await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
         return response.IsSuccessStatusCode
-            ? new OtlpAnswer(response.StatusCode, null, "", ExportTraceServiceResponse.Parser.ParseFrom(answer).PartialSuccess?.RejectedSpans ?? 0)
-            : new OtlpAnswer(response.StatusCode, null, System.Text.Encoding.UTF8.GetString(answer), 0);
+            ? new OtlpAnswer(response.StatusCode, null, "", RejectedSpans(answer))
+            : new OtlpAnswer(response.StatusCode, null, Encoding.UTF8.GetString(answer), 0);
     }
+
+    private static long RejectedSpans(byte[] answer) =>
+        ExportTraceServiceResponse.Parser.ParseFrom(answer).PartialSuccess?.RejectedSpans ?? 0;
 
     /// <summary>From the trailers, or of an answer without a body from the headers.</summary>
     private static string? Value(HttpResponseMessage response, string name) =>

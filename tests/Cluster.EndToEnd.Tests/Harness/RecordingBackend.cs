@@ -58,13 +58,15 @@ internal sealed class RecordingBackend : IAsyncDisposable
     public int SpansOf(string traceId) => _received.SelectMany(Delivery.Of).Count(delivery => delivery.TraceId == traceId);
 
     /// <summary>
-    /// Waits until every span of the traces <paramref name="kept"/> in <paramref name="sent"/> has arrived at least once. What else arrived is
-    /// for <see cref="Delivery.AssertKept"/> to say.
+    /// Waits until every span of the traces <paramref name="kept"/> in <paramref name="sent"/> has arrived at least once. What else
+    /// arrived is for <see cref="Delivery.AssertKept"/> to say.
     /// </summary>
     public async Task WaitForAsync(IEnumerable<ExportTraceServiceRequest> sent, IEnumerable<string> kept)
     {
         HashSet<string> keptIds = [.. kept];
-        HashSet<string> expected = [.. sent.SelectMany(Delivery.Of).Where(span => keptIds.Contains(span.TraceId)).Select(span => span.TraceId + span.SpanId)];
+        HashSet<string> expected = [.. sent.SelectMany(Delivery.Of)
+            .Where(span => keptIds.Contains(span.TraceId))
+            .Select(span => span.TraceId + span.SpanId)];
         HashSet<string> missing = expected;
         await Eventually.HoldsAsync(
             () =>
@@ -72,7 +74,8 @@ internal sealed class RecordingBackend : IAsyncDisposable
                 missing = [.. expected.Except(_received.SelectMany(Delivery.Of).Select(span => span.TraceId + span.SpanId))];
                 return missing.Count == 0;
             },
-            () => $"{expected.Count} spans arrived; {missing.Count} are missing, {string.Join(", ", missing.Take(5))}; problems: {string.Join('\n', Problems)}");
+            () => $"{expected.Count} spans arrived; {missing.Count} are missing, {string.Join(", ", missing.Take(5))}; "
+                + $"problems: {string.Join('\n', Problems)}");
     }
 
     /// <summary>Stops listening and drops every connection.</summary>
@@ -119,7 +122,8 @@ internal sealed class RecordingBackend : IAsyncDisposable
         byte[] body = await ReadBodyAsync(context.Request);
         context.Response.ContentType = "application/grpc";
         BackendAnswer answer = await DecideAsync(context);
-        if (answer.Kind == AnswerKind.Accept && !TryRecord(() => Decode(GrpcMessage(body, context.Request.Headers["grpc-encoding"]), json: false)))
+        string? encoding = context.Request.Headers["grpc-encoding"];
+        if (answer.Kind == AnswerKind.Accept && !TryRecord(() => Decode(GrpcMessage(body, encoding), json: false)))
         {
             answer = BackendAnswer.Refuse;
         }
@@ -133,7 +137,8 @@ internal sealed class RecordingBackend : IAsyncDisposable
             case AnswerKind.Unavailable:
                 context.Response.Headers["grpc-status"] = "14";
                 context.Response.Headers["grpc-message"] = "come back later";
-                context.Response.Headers["grpc-status-details-bin"] = Convert.ToBase64String(StatusOf(14, answer.RetryAfter).ToByteArray()).TrimEnd('=');
+                byte[] details = StatusOf(14, answer.RetryAfter).ToByteArray();
+                context.Response.Headers["grpc-status-details-bin"] = Convert.ToBase64String(details).TrimEnd('=');
                 break;
             default:
                 context.Response.Headers["grpc-status"] = "3";
@@ -211,7 +216,8 @@ internal sealed class RecordingBackend : IAsyncDisposable
 
     private static RpcStatus StatusOf(int code, TimeSpan retryAfter)
     {
-        RetryInfo retry = new() { RetryDelay = new Delay { Seconds = (long)retryAfter.TotalSeconds, Nanos = retryAfter.Milliseconds * 1_000_000 } };
+        Delay delay = new() { Seconds = (long)retryAfter.TotalSeconds, Nanos = retryAfter.Milliseconds * 1_000_000 };
+        RetryInfo retry = new() { RetryDelay = delay };
         return new RpcStatus
         {
             Code = code,

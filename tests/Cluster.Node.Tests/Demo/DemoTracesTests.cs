@@ -35,7 +35,7 @@ public sealed class DemoTracesTests
 
     [Fact]
     public void Next_SameSeed_MakesTheSameTraces() => Assert.Equal(
-        Traces.Take(10).Select(trace => Convert.ToHexString(trace[0].TraceId)), Make(1).Take(10).Select(trace => Convert.ToHexString(trace[0].TraceId)));
+        Traces.Select(trace => Convert.ToHexString(trace[0].TraceId)), Make(1).Select(trace => Convert.ToHexString(trace[0].TraceId)));
 
     [Fact]
     public void Encode_AnyTrace_DecodesToItsSpans()

@@ -19,7 +19,10 @@ public sealed class DemoWorkloadTests : IDisposable
     {
         await RunAsync(TimeSpan.FromMinutes(1));
         Assert.All(_door.Urls, url => Assert.Equal("http://127.0.0.1:4318/v1/traces", url));
-        Span[] spans = [.. _door.Requests.SelectMany(request => request.ResourceSpans).SelectMany(r => r.ScopeSpans).SelectMany(scope => scope.Spans)];
+        Span[] spans = [.. _door.Requests
+            .SelectMany(request => request.ResourceSpans)
+            .SelectMany(resource => resource.ScopeSpans)
+            .SelectMany(scope => scope.Spans)];
         Assert.InRange(spans.Select(span => span.TraceId).Distinct().Count(), 60, 600);
         Assert.All(_door.Requests, request => Assert.Single(request.ResourceSpans));
     }
