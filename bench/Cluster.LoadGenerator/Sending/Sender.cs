@@ -24,7 +24,7 @@ internal sealed class SenderCounters
     /// <summary>Lost connections; what was in flight on them was sent again and may have arrived twice.</summary>
     public long LostConnections;
 
-    /// <summary>Farthest behind a due time that a request was first sent, <see cref="Stopwatch"/> ticks.</summary>
+    /// <summary>Farthest behind its due time that a request was first sent, <see cref="Stopwatch"/> ticks; measured window only.</summary>
     public long MaxLag;
 
     /// <summary>From the start of sending to the acknowledgement, measured window only.</summary>
@@ -147,7 +147,11 @@ internal sealed class Sender(
             if (request.DueTimestamp <= now)
             {
                 _reserved = null;
-                Counters.MaxLag = request.DueTimestamp == 0 ? 0 : Math.Max(Counters.MaxLag, now - request.DueTimestamp);
+                if (request.DueTimestamp > 0 && isMeasuring())
+                {
+                    Counters.MaxLag = Math.Max(Counters.MaxLag, now - request.DueTimestamp);
+                }
+
                 attempt = new Attempt(request, 0, now);
                 wait = TimeSpan.Zero;
                 return true;
