@@ -43,6 +43,21 @@ public sealed class RequestScheduleTests
         }
     }
 
+    [Fact]
+    public void ForgiveDebt_Behind_NextIsDueNow()
+    {
+        var schedule = new RequestSchedule(s_workload, new ScheduleOptions { MaxSpans = 1, Rate = 1 });
+        schedule.Start();
+        schedule.TryTake(out _);
+        schedule.ForgiveDebt();
+
+        schedule.TryTake(out ScheduledRequest next);
+        schedule.TryTake(out ScheduledRequest afterNext);
+
+        Assert.InRange(next.DueTimestamp, 1, Stopwatch.GetTimestamp());
+        Assert.Equal(next.SpanCount, Stopwatch.GetElapsedTime(next.DueTimestamp, afterNext.DueTimestamp).TotalSeconds, 6);
+    }
+
     private static List<ScheduledRequest> TakeAll(ScheduleOptions options, out RequestSchedule schedule)
     {
         schedule = new RequestSchedule(s_workload, options);
