@@ -11,6 +11,11 @@ namespace Cluster.Sampling.Configuration;
 /// </summary>
 public sealed class ConfigurationSection
 {
+    private const string MergeKey = "<<";
+    private const int MaxMergeDepth = 8;
+
+    private static readonly (string Suffix, long Factor)[] ByteUnits = [("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("TiB", 1L << 40)];
+
     private readonly YamlMappingNode _node;
     private readonly Dictionary<string, (YamlScalarNode Key, YamlNode Value)> _values = new(StringComparer.Ordinal);
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
@@ -23,15 +28,17 @@ public sealed class ConfigurationSection
         Errors = errors;
         foreach ((YamlNode key, YamlNode value) in node.Children)
         {
-            if (key is YamlScalarNode { Value: { } name } scalar)
-            {
-                _values[name] = (scalar, value);
-            }
-            else
+            if (key is not YamlScalarNode { Value: { } name } scalar)
             {
                 errors.Error(path, LineOf(key), "a key must be plain text", "quote it or remove it");
             }
+            else if (name != MergeKey)
+            {
+                _values[name] = (scalar, value);
+            }
         }
+
+        Merge(node, MaxMergeDepth);
     }
 
     /// <summary>Keys from the top of the file to here, joined by dots; empty at the top.</summary>
@@ -79,6 +86,10 @@ public sealed class ConfigurationSection
     /// <summary>Whether the key is there, even without a value. Does not note it as known.</summary>
     public bool Has(string key) => _values.ContainsKey(key);
 
+    /// <summary>Whether the key is there with a value other than null. Does not note it as known.</summary>
+    public bool HasValue(string key) =>
+        _values.TryGetValue(key, out var entry) && !(entry.Value is YamlScalarNode scalar && YamlScalar.IsNull(scalar));
+
     /// <summary>The line of a key, or of the section when the key is missing.</summary>
     public int LineOf(string key) => _values.TryGetValue(key, out var entry) ? LineOf(entry.Key) : Line;
 
@@ -107,13 +118,16 @@ public sealed class ConfigurationSection
         {
             case YamlMappingNode map:
                 return new ConfigurationSection(map, PathOf(key), LineOf(entry.Key), Errors);
-            case YamlScalarNode scalar when IsNull(scalar):
+            case YamlScalarNode scalar when YamlScalar.IsNull(scalar):
                 return new ConfigurationSection([], PathOf(key), LineOf(entry.Key), Errors);
             default:
                 Error(key, "must be a mapping", "write nested keys under it, indented");
                 return null;
         }
     }
+
+    /// <summary>A nested mapping; an empty one at this section's line when the key is missing or no mapping.</summary>
+    public ConfigurationSection SectionOrEmpty(string key) => Section(key) ?? new ConfigurationSection([], PathOf(key), LineOf(key), Errors);
 
     /// <summary>A list of mappings; null when the key is missing, empty when it has no value. Elements have paths like <c>policies[0]</c>.</summary>
     public IReadOnlyList<ConfigurationSection>? Sections(string key)
@@ -151,14 +165,14 @@ public sealed class ConfigurationSection
         List<string> strings = [];
         for (int i = 0; i < sequence.Children.Count; i++)
         {
-            if (sequence[i] is YamlScalarNode scalar && IsString(scalar))
+            if (sequence[i] is YamlScalarNode scalar && (YamlScalar.IsString(scalar) || YamlScalar.IsNull(scalar)))
             {
-                strings.Add(scalar.Value!);
+                strings.Add(YamlScalar.IsNull(scalar) ? "" : scalar.Value!);
             }
             else
             {
                 string path = string.Create(CultureInfo.InvariantCulture, $"{PathOf(key)}[{i}]");
-                Errors.Error(path, LineOf(sequence[i]), "must be a string, found " + Describe(sequence[i]), "put it in quotes");
+                Errors.Error(path, LineOf(sequence[i]), "must be a string, found " + YamlScalar.Describe(sequence[i]), "put it in quotes");
             }
         }
 
@@ -168,14 +182,14 @@ public sealed class ConfigurationSection
     /// <summary>A string, or <paramref name="defaultValue"/> when missing or null.</summary>
     public string? String(string key, string? defaultValue = null) =>
         Scalar(key) is not { } scalar ? defaultValue
-        : IsString(scalar) ? scalar.Value
+        : YamlScalar.IsString(scalar) ? scalar.Value
         : Wrong(key, "a string", "put it in quotes", defaultValue);
 
     /// <summary>A string that must be there and not be empty; "" with an error otherwise.</summary>
     public string RequiredString(string key, string fix)
     {
         string? value = String(key);
-        if (string.IsNullOrEmpty(value) && !(Has(key) && Scalar(key) is { } scalar && !IsString(scalar)))
+        if (string.IsNullOrEmpty(value) && !(Has(key) && Scalar(key) is { } scalar && !YamlScalar.IsString(scalar)))
         {
             Error(key, Has(key) ? "must not be empty" : "is missing", fix);
         }
@@ -191,9 +205,18 @@ public sealed class ConfigurationSection
             return defaultValue;
         }
 
-        if (!IsPlain(scalar) || !long.TryParse(scalar.Value!.Replace("_", "", StringComparison.Ordinal), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value))
+        if (!YamlScalar.TryInteger(scalar, out Int128 value))
         {
-            return Wrong(key, "an integer", "write a whole number without quotes", defaultValue);
+            if (!YamlScalar.TryNumber(scalar, out double number) || !(Math.Abs(number) < 1e18))
+            {
+                return Wrong(key, "an integer", "write a whole number without quotes", defaultValue);
+            }
+
+            value = (Int128)number;
+            if (Math.Truncate(number) != number)
+            {
+                Warning(key, $"{scalar.Value} is cut to {value}", "write a whole number");
+            }
         }
 
         if (value < minimum || value > maximum)
@@ -202,7 +225,7 @@ public sealed class ConfigurationSection
             return defaultValue;
         }
 
-        return value;
+        return (long)value;
     }
 
     /// <summary>A number.</summary>
@@ -213,7 +236,7 @@ public sealed class ConfigurationSection
             return defaultValue;
         }
 
-        return IsPlain(scalar) && double.TryParse(scalar.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value)
+        return YamlScalar.TryNumber(scalar, out double value) && double.IsFinite(value)
             ? value
             : Wrong(key, "a number", "write a number without quotes", defaultValue);
     }
@@ -226,8 +249,8 @@ public sealed class ConfigurationSection
             return defaultValue;
         }
 
-        return IsPlain(scalar) && scalar.Value is "true" or "True" or "TRUE" ? true
-            : IsPlain(scalar) && scalar.Value is "false" or "False" or "FALSE" ? false
+        return YamlScalar.TryBool(scalar, out bool value)
+            ? value
             : Wrong(key, "true or false", "write true or false without quotes", defaultValue);
     }
 
@@ -246,7 +269,8 @@ public sealed class ConfigurationSection
 
         if (value < (minimum ?? TimeSpan.Zero))
         {
-            Error(key, $"'{scalar.Value}' is too short", minimum is null ? "a duration cannot be negative" : $"use {GoDuration.Format(minimum.Value)} or more");
+            string fix = minimum is null ? "a duration cannot be negative" : $"use {GoDuration.Format(minimum.Value)} or more";
+            Error(key, $"'{scalar.Value}' is too short", fix);
             return defaultValue;
         }
 
@@ -263,7 +287,7 @@ public sealed class ConfigurationSection
 
         string text = scalar.Value!.Trim();
         long unit = 1;
-        foreach ((string suffix, long factor) in (ReadOnlySpan<(string, long)>)[("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("TiB", 1L << 40)])
+        foreach ((string suffix, long factor) in ByteUnits)
         {
             if (text.EndsWith(suffix, StringComparison.OrdinalIgnoreCase))
             {
@@ -288,24 +312,61 @@ public sealed class ConfigurationSection
     }
 
     /// <summary>Reports every key that nobody read, with the nearest known one.</summary>
-    public void RejectUnknown()
+    /// <param name="mappingsAreIgnored">Whether such a key with a mapping, or nothing, as its value is only warned of.</param>
+    public void RejectUnknown(bool mappingsAreIgnored = false)
     {
-        foreach ((string key, (YamlScalarNode node, _)) in _values)
+        foreach ((string key, (YamlScalarNode node, YamlNode value)) in _values)
         {
-            if (!_known.Contains(key))
+            if (_known.Contains(key))
             {
-                string? nearest = _known.Where(k => Distance(k, key) <= Math.Max(1, key.Length / 3)).MinBy(k => Distance(k, key));
-                Errors.Error(
-                    PathOf(key),
-                    LineOf(node),
-                    "unknown key",
-                    nearest is not null ? $"did you mean '{nearest}'?" : _known.Count == 0 ? "remove it" : "known here: " + string.Join(", ", _known.Order(StringComparer.Ordinal)));
+                continue;
+            }
+
+            string? nearest = _known.Where(k => Distance(k, key) <= Math.Max(1, key.Length / 3)).MinBy(k => Distance(k, key));
+            string fix = nearest is not null ? $"did you mean '{nearest}'?"
+                : _known.Count == 0 ? "remove it"
+                : "known here: " + string.Join(", ", _known.Order(StringComparer.Ordinal));
+            if (mappingsAreIgnored && (value is YamlMappingNode || !HasValue(key)))
+            {
+                Errors.Warning(PathOf(key), LineOf(node), "unknown key, ignored", fix);
+            }
+            else
+            {
+                Errors.Error(PathOf(key), LineOf(node), "unknown key", fix);
             }
         }
     }
 
     /// <summary>The whole section as it was written, for parts that another reader takes over.</summary>
     public override string ToString() => _node.ToString();
+
+    /// <summary>Takes over the keys that are not written here from the mappings under <c>&lt;&lt;</c>, the first of which wins.</summary>
+    private void Merge(YamlMappingNode node, int depth)
+    {
+        if (depth == 0 || !node.Children.TryGetValue(new YamlScalarNode(MergeKey), out YamlNode? merged))
+        {
+            return;
+        }
+
+        foreach (YamlNode source in merged is YamlSequenceNode list ? list.Children : [merged])
+        {
+            if (source is not YamlMappingNode map)
+            {
+                Errors.Error(PathOf(MergeKey), LineOf(source), "only mappings can be merged", "name an anchored mapping, as '<<: *name'");
+                continue;
+            }
+
+            foreach ((YamlNode key, YamlNode value) in map.Children)
+            {
+                if (key is YamlScalarNode { Value: not null and not MergeKey } scalar)
+                {
+                    _values.TryAdd(scalar.Value, (scalar, value));
+                }
+            }
+
+            Merge(map, depth - 1);
+        }
+    }
 
     private YamlSequenceNode? Sequence(string key)
     {
@@ -319,7 +380,7 @@ public sealed class ConfigurationSection
         {
             case YamlSequenceNode sequence:
                 return sequence;
-            case YamlScalarNode scalar when IsNull(scalar):
+            case YamlScalarNode scalar when YamlScalar.IsNull(scalar):
                 return [];
             default:
                 Error(key, "must be a list", "write one '- item' a line, or [a, b]");
@@ -337,39 +398,21 @@ public sealed class ConfigurationSection
 
         switch (entry.Value)
         {
-            case YamlScalarNode scalar when IsNull(scalar):
+            case YamlScalarNode scalar when YamlScalar.IsNull(scalar):
                 return null;
             case YamlScalarNode scalar:
                 return scalar;
             default:
-                Error(key, "must be a single value, found " + Describe(entry.Value), "write 'key: value' on one line");
+                Error(key, "must be a single value, found " + YamlScalar.Describe(entry.Value), "write 'key: value' on one line");
                 return null;
         }
     }
 
     private T Wrong<T>(string key, string wanted, string fix, T defaultValue)
     {
-        Error(key, $"must be {wanted}, found {Describe(_values[key].Value)}", fix);
+        Error(key, $"must be {wanted}, found {YamlScalar.Describe(_values[key].Value)}", fix);
         return defaultValue;
     }
-
-    private static bool IsPlain(YamlScalarNode node) => node.Style is ScalarStyle.Plain;
-
-    private static bool IsNull(YamlScalarNode node) => IsPlain(node) && node.Value is null or "" or "~" or "null" or "Null" or "NULL";
-
-    private static bool IsString(YamlScalarNode node) =>
-        !IsPlain(node)
-        || (node.Value is not (null or "true" or "True" or "TRUE" or "false" or "False" or "FALSE")
-            && !double.TryParse(node.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out _));
-
-    private static string Describe(YamlNode node) => node switch
-    {
-        YamlMappingNode => "a mapping",
-        YamlSequenceNode => "a list",
-        YamlScalarNode s when IsString(s) => $"the string '{s.Value}'",
-        YamlScalarNode s => $"'{s.Value}'",
-        _ => "something else",
-    };
 
     private static int LineOf(YamlNode node) => (int)node.Start.Line;
 

@@ -23,8 +23,21 @@ public readonly ref struct TraceEvidence
     /// <summary>One bit for every condition of the policy set that some resource or span met.</summary>
     public ReadOnlySpan<ulong> Conditions { get; init; }
 
-    /// <summary>End minus start in whole milliseconds, truncated toward zero; negative where clocks disagree; 0 when unknown.</summary>
-    public long DurationMilliseconds => (long)(EndUnixNano - StartUnixNano) / 1_000_000;
+    /// <summary>
+    /// End minus start in whole milliseconds, truncated toward zero; negative where clocks disagree. An end or start that no span has counts
+    /// as 1970, as in the Collector. Times are signed there, and a difference too large for 64 bits is the largest that fits.
+    /// </summary>
+    public long DurationMilliseconds
+    {
+        get
+        {
+            long start = (long)StartUnixNano;
+            long end = (long)EndUnixNano;
+            long duration = unchecked(end - start);
+            bool overflows = ((end ^ start) & (end ^ duration)) < 0;
+            return (overflows ? (end < 0 ? long.MinValue : long.MaxValue) : duration) / 1_000_000;
+        }
+    }
 }
 
 /// <summary>What the one pass over a span reads besides the conditions.</summary>
