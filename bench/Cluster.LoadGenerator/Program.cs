@@ -6,5 +6,6 @@ var root = new RootCommand("Load generator and recording sink for tail-sampling 
     DescribeCommand.Create(),
     SendCommand.Create(),
     SinkCommand.Create(),
+    HeadCommand.Create(),
 };
 return await root.Parse(args).InvokeAsync();

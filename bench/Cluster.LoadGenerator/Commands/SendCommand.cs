@@ -56,6 +56,8 @@ internal static class SendCommand
     private static readonly Option<double> s_decisionWait =
         new("--decision-wait") { Description = "The node's decision_wait, seconds.", DefaultValueFactory = _ => 5 };
 
+    private static readonly Option<int?> s_pin = new("--pin") { Description = "Processor to run on alone, once everything is prepared." };
+
     private static readonly Option<string> s_scenario = new("--scenario") { Description = "Name in the report.", DefaultValueFactory = _ => "run" };
 
     private static readonly Option<string?> s_output = new("--json") { Description = "File for the whole report." };
@@ -66,7 +68,7 @@ internal static class SendCommand
         var command = new Command("send", "Play the workload and report; last comes one row of a markdown table.")
         {
             s_target, s_rate, s_connections, s_inFlight, s_warmUp, s_seconds, s_spans, s_gzip, s_gzipMemory, s_seed,
-            s_pid, s_metrics, s_sink, s_decisionWait, s_scenario, s_output,
+            s_pid, s_metrics, s_sink, s_decisionWait, s_pin, s_scenario, s_output,
         };
         command.SetAction(RunAsync);
         return command;
@@ -88,7 +90,16 @@ internal static class SendCommand
             Seed = result.GetValue(s_seed),
         };
         using var observer = new Observer(result.GetValue(s_pid), result.GetValue(s_metrics), result.GetValue(s_sink));
-        var run = new MeasuredRun(options, observer, result.GetValue(s_scenario)!, TimeSpan.FromSeconds(result.GetValue(s_decisionWait)));
+        var run = new MeasuredRun(options, observer, result.GetValue(s_scenario)!, TimeSpan.FromSeconds(result.GetValue(s_decisionWait)))
+        {
+            Prepared = () =>
+            {
+                if (result.GetValue(s_pin) is { } processor)
+                {
+                    ProcessorPinning.Pin(processor);
+                }
+            },
+        };
         RunReport report = await run.RunAsync();
         if (result.GetValue(s_output) is { } path)
         {
@@ -119,7 +130,6 @@ internal static class SendCommand
             Console.WriteLine($"last refusal or failure: {reason}");
         }
 
-        Console.WriteLine(RunReport.MarkdownHead);
         Console.WriteLine(report.MarkdownRow());
     }
 }

@@ -11,6 +11,9 @@ internal sealed class MeasuredRun(LoadOptions options, Observer observer, string
     private readonly List<(LoadMark Mark, Observation Observation)> _marks = [];
     private readonly List<Observation> _samples = [];
 
+    /// <summary>Called when everything is prepared, before the load begins.</summary>
+    public Action? Prepared { get; init; }
+
     /// <summary>Prepares, sends, waits until the node has drained, and reports.</summary>
     public async Task<RunReport> RunAsync()
     {
@@ -19,6 +22,7 @@ internal sealed class MeasuredRun(LoadOptions options, Observer observer, string
 
         // What preparing left behind must not be collected while it would be in somebody's way.
         GC.Collect();
+        Prepared?.Invoke();
         Task sampling = Task.CompletedTask;
         using var windowOver = new CancellationTokenSource();
         await Task.Factory.StartNew(
@@ -87,11 +91,11 @@ internal sealed class MeasuredRun(LoadOptions options, Observer observer, string
             AckMax = acknowledgement.MaxMicroseconds / 1000.0,
             SinceDueP99 = sinceDue.Milliseconds(0.99),
             MaxLag = Stopwatch.GetElapsedTime(0, counters.Max(counter => counter.MaxLag)).TotalMilliseconds,
-            CpuWholeRun = (drained.CpuSeconds - start.Observation.CpuSeconds) * 1e6 / accepted,
-            CpuWindow = windowCpu * 1e6 / windowAccepted,
+            CpuWholeRun = Microseconds(drained.CpuSeconds - start.Observation.CpuSeconds, accepted),
+            CpuWindow = Microseconds(windowCpu, windowAccepted),
             NodeUtilization = windowCpu / seconds,
-            GeneratorCpu = (to.Mark.OwnCpuSeconds - from.Mark.OwnCpuSeconds) * 1e6 / windowAccepted,
-            SinkCpu = (drained.Sink?.CpuSeconds - start.Observation.Sink?.CpuSeconds) * 1e6 / drained.Sink?.Totals.Spans,
+            GeneratorCpu = Microseconds(to.Mark.OwnCpuSeconds - from.Mark.OwnCpuSeconds, windowAccepted),
+            SinkCpu = Microseconds(drained.Sink?.CpuSeconds - start.Observation.Sink?.CpuSeconds, drained.Sink?.Totals.Spans ?? 0),
             IdleResidentMiB = start.Observation.ResidentBytes / MiB,
             ResidentMiB = Median(sample => sample.ResidentBytes) / MiB,
             ExpectedBufferedMiB = windowAccepted / seconds * decisionWait.TotalSeconds * run.BytesPerSpan / MiB,
@@ -102,6 +106,8 @@ internal sealed class MeasuredRun(LoadOptions options, Observer observer, string
             Arrived = drained.Sink?.Totals,
         };
     }
+
+    private static double? Microseconds(double? seconds, long spans) => spans > 0 ? seconds * 1e6 / spans : null;
 
     private double? Median(Func<Observation, double?> value)
     {

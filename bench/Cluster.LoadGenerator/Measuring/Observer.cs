@@ -45,10 +45,12 @@ internal sealed class Observer(int? pid, Uri? metrics, Uri? sink) : IDisposable
     }
 
     /// <summary>
-    /// Waits until everything must be decided and has left the node: the decision wait is over, and nothing has reached the sink for two seconds.
+    /// Waits until everything must be decided and has left the node: the decision wait is over, and nothing has reached the sink for two seconds
+    /// (or at all since the last look, without a decision wait).
     /// </summary>
     public async Task<Observation> DrainAsync(TimeSpan decisionWait)
     {
+        TimeSpan enough = decisionWait > TimeSpan.Zero ? TimeSpan.FromSeconds(2) : TimeSpan.Zero;
         long start = Stopwatch.GetTimestamp();
         long changed = start;
         Observation last = await ObserveAsync();
@@ -64,7 +66,7 @@ internal sealed class Observer(int? pid, Uri? metrics, Uri? sink) : IDisposable
             last = now;
             TimeSpan quiet = Stopwatch.GetElapsedTime(changed);
             TimeSpan passed = Stopwatch.GetElapsedTime(start);
-            if (passed > decisionWait + TimeSpan.FromSeconds(30) || (passed > decisionWait && quiet > TimeSpan.FromSeconds(2)))
+            if (passed > decisionWait + TimeSpan.FromSeconds(30) || (passed > decisionWait && quiet > enough))
             {
                 break;
             }

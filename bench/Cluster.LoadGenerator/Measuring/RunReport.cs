@@ -53,7 +53,7 @@ internal sealed record RunReport
     /// <summary>From the due time instead of the start of sending; 0 in a closed loop.</summary>
     public required double SinceDueP99 { get; init; }
 
-    /// <summary>Largest delay behind a due time, whole run, milliseconds.</summary>
+    /// <summary>Largest delay behind a due time, measured window, milliseconds.</summary>
     public required double MaxLag { get; init; }
 
     /// <summary>CPU microseconds of the node per accepted span, from the start of the load until all is decided and drained.</summary>
@@ -66,7 +66,7 @@ internal sealed record RunReport
     public required double? NodeUtilization { get; init; }
 
     /// <summary>CPU microseconds of the generator per accepted span, measured window.</summary>
-    public required double GeneratorCpu { get; init; }
+    public required double? GeneratorCpu { get; init; }
 
     /// <summary>CPU microseconds of the sink per span that reached it, whole run.</summary>
     public required double? SinkCpu { get; init; }
@@ -85,7 +85,9 @@ internal sealed record RunReport
     /// <summary>Memory that the node keeps spans in, median over the measured window.</summary>
     public required double? SlabMiB { get; init; }
 
-    public double? ResidentPerBuffered => (ResidentMiB - (150e6 / (1 << 20))) / (BufferedMiB ?? ExpectedBufferedMiB);
+    /// <summary>Resident memory beyond a fixed 150 MB, over the bytes buffered.</summary>
+    public double? ResidentPerBuffered =>
+        (BufferedMiB ?? ExpectedBufferedMiB) is > 0 and var buffered ? (ResidentMiB - (150e6 / (1 << 20))) / buffered : null;
 
     /// <summary>Share of the measured window that garbage collection stopped the node.</summary>
     public required double? GcPauseShare { get; init; }
@@ -101,6 +103,13 @@ internal sealed record RunReport
 
     /// <summary>Share of the other traces that arrived: what the probabilistic policy kept.</summary>
     public double? OthersKept => Arrived?.OtherTraces / (double)Math.Max(1, Sent.Traces - Sent.MustKeep);
+
+    /// <summary>
+    /// True when an open loop kept its rate for the whole window (within 1 %, never a second late) and nothing was refused, lost or incomplete.
+    /// </summary>
+    public bool Sustained =>
+        OfferedRate > 0 && SpansPerSecond >= 0.99 * OfferedRate && MaxLag < 1000 && Refused + Failed + RejectedSpans + LostConnections == 0
+        && MustKeepMissing == 0 && Arrived is { IncompleteTraces: 0 };
 
     /// <summary>The figures as one row of a table.</summary>
     public string MarkdownRow() => string.Create(

@@ -15,7 +15,7 @@ internal sealed class LoadRun
     private readonly LoadOptions _options;
     private readonly RequestSchedule _schedule;
     private readonly Sender[] _senders;
-    private volatile bool _isMeasuring;
+    private long _measuredFrom = long.MaxValue;
 
     /// <summary>Prepares everything that is to be sent; with gzip that takes a while.</summary>
     public LoadRun(LoadOptions options)
@@ -47,7 +47,7 @@ internal sealed class LoadRun
                 completed => options.IsGrpc
                     ? new GrpcConnection(options.EndPoint, grpc, payloads, capacity, completed)
                     : new Http1Connection(options.EndPoint, payloads, completed),
-                () => _isMeasuring);
+                () => Volatile.Read(ref _measuredFrom));
         }
     }
 
@@ -77,11 +77,12 @@ internal sealed class LoadRun
         Thread[] threads = [.. _senders.Select((sender, i) => new Thread(() => RunSender(sender)) { Name = $"sender {i}" })];
         Array.ForEach(threads, thread => thread.Start());
         WaitFor(threads, _options.WarmUpSeconds);
-        _isMeasuring = true;
+        _schedule.ForgiveDebt();
+        Volatile.Write(ref _measuredFrom, Stopwatch.GetTimestamp());
         marked(Mark());
         WaitFor(threads, _options.Seconds);
         marked(Mark());
-        _isMeasuring = false;
+        Volatile.Write(ref _measuredFrom, long.MaxValue);
         Array.ForEach(threads, thread => thread.Join());
     }
 

@@ -28,7 +28,8 @@ internal sealed class RequestSchedule
     private readonly SplitMix64 _random;
     private readonly ScheduleOptions _options;
     private readonly List<ScheduledRequest> _block = [];
-    private long _startTimestamp;
+    private long _rateTimestamp;
+    private long _rateSpans;
     private long _endTimestamp = long.MaxValue;
     private int _cellInstances;
     private bool _stopped;
@@ -53,10 +54,23 @@ internal sealed class RequestSchedule
     /// <summary>Due times count from now.</summary>
     public void Start()
     {
-        _startTimestamp = Stopwatch.GetTimestamp();
+        _rateTimestamp = Stopwatch.GetTimestamp();
         if (_options.Duration is { } duration)
         {
-            _endTimestamp = _startTimestamp + (long)(duration.TotalSeconds * Stopwatch.Frequency);
+            _endTimestamp = _rateTimestamp + (long)(duration.TotalSeconds * Stopwatch.Frequency);
+        }
+    }
+
+    /// <summary>
+    /// Forgives what is overdue: due times count anew from now. A node whose code is still being compiled falls behind, and catching up
+    /// is not what a run is to measure.
+    /// </summary>
+    public void ForgiveDebt()
+    {
+        lock (_gate)
+        {
+            _rateTimestamp = Stopwatch.GetTimestamp();
+            _rateSpans = SpansPlanned;
         }
     }
 
@@ -88,7 +102,7 @@ internal sealed class RequestSchedule
         }
     }
 
-    private long NextDue() => _startTimestamp + (long)(SpansPlanned * Stopwatch.Frequency / _options.Rate);
+    private long NextDue() => _rateTimestamp + (long)((SpansPlanned - _rateSpans) * Stopwatch.Frequency / _options.Rate);
 
     private bool BeginBlock()
     {

@@ -24,7 +24,7 @@ internal sealed class SenderCounters
     /// <summary>Lost connections; what was in flight on them was sent again and may have arrived twice.</summary>
     public long LostConnections;
 
-    /// <summary>Farthest behind a due time that a request was first sent, <see cref="Stopwatch"/> ticks.</summary>
+    /// <summary>Farthest behind its due time that a request was first sent, <see cref="Stopwatch"/> ticks; measured window only.</summary>
     public long MaxLag;
 
     /// <summary>From the start of sending to the acknowledgement, measured window only.</summary>
@@ -43,9 +43,9 @@ internal sealed class SenderCounters
 /// </summary>
 /// <param name="schedule">Where requests come from.</param>
 /// <param name="connect">Opens a connection that reports to the given callback.</param>
-/// <param name="isMeasuring">Whether latencies count now.</param>
+/// <param name="measuredFrom">Latencies count from then on, <see cref="Stopwatch"/> time; in the future while they do not.</param>
 internal sealed class Sender(
-    RequestSchedule schedule, Func<Action<Attempt, ExportOutcome>, Connection> connect, Func<bool> isMeasuring)
+    RequestSchedule schedule, Func<Action<Attempt, ExportOutcome>, Connection> connect, Func<long> measuredFrom)
 {
     private const int MaxTries = 60;
 
@@ -147,7 +147,11 @@ internal sealed class Sender(
             if (request.DueTimestamp <= now)
             {
                 _reserved = null;
-                Counters.MaxLag = request.DueTimestamp == 0 ? 0 : Math.Max(Counters.MaxLag, now - request.DueTimestamp);
+                if (request.DueTimestamp >= measuredFrom())
+                {
+                    Counters.MaxLag = Math.Max(Counters.MaxLag, now - request.DueTimestamp);
+                }
+
                 attempt = new Attempt(request, 0, now);
                 wait = TimeSpan.Zero;
                 return true;
@@ -190,13 +194,13 @@ internal sealed class Sender(
 
     private void RecordLatency(in Attempt attempt)
     {
-        if (!isMeasuring())
+        long from = measuredFrom();
+        if (attempt.SentTimestamp >= from)
         {
-            return;
+            Counters.Acknowledgement.Record(Stopwatch.GetElapsedTime(attempt.SentTimestamp));
         }
 
-        Counters.Acknowledgement.Record(Stopwatch.GetElapsedTime(attempt.SentTimestamp));
-        if (attempt.Request.DueTimestamp > 0)
+        if (attempt.Request.DueTimestamp >= from)
         {
             Counters.SinceDue.Record(Stopwatch.GetElapsedTime(attempt.Request.DueTimestamp));
         }

@@ -6,7 +6,10 @@ using Cluster.Messages.Protobuf;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -30,12 +33,17 @@ internal sealed class SinkServer : IAsyncDisposable
     {
         _application = application;
         Ledger = ledger;
+        Ports = [.. application.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>()
+            .Addresses.Select(address => new Uri(address).Port)];
     }
+
+    /// <summary>Ports listened on: gRPC, HTTP, control.</summary>
+    public IReadOnlyList<int> Ports { get; }
 
     /// <summary>What arrived.</summary>
     public TraceLedger Ledger { get; }
 
-    /// <summary>Starts listening on loopback.</summary>
+    /// <summary>Starts listening on loopback; port 0 takes a free one.</summary>
     public static async Task<SinkServer> StartAsync(int grpcPort, int httpPort, int controlPort)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
