@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using Cluster.Messages.Otlp;
 using Cluster.Messages.Protobuf;
 
@@ -38,6 +39,33 @@ internal sealed class AttributeConditions
 
     /// <summary>Whether anything is asked of attributes at all.</summary>
     public bool Any => _keys.Length > 0;
+
+    /// <summary>Values that took too much work to judge.</summary>
+    public long GivenUp => _keys.Sum(k => k.Conditions.Sum(c => c.Condition.GivenUp));
+
+    /// <summary>A bit for every length of a key that is asked for; bit 63 for all lengths from 63 on.</summary>
+    public ulong KeyLengths => _lengths;
+
+    /// <summary>
+    /// Whether an attribute certainly does not matter: it is of the usual shape (key, value, nothing else, lengths of one byte), and no key
+    /// of its length is asked for.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsUnasked(ReadOnlySpan<byte> attribute, ulong keyLengths)
+    {
+        if (attribute.Length < 4 || attribute[0] != KeyTag)
+        {
+            return false;
+        }
+
+        int length = attribute[1];
+        return length < LongKey
+            && (keyLengths & (1UL << length)) == 0
+            && length + 3 < attribute.Length
+            && attribute[length + 2] == ValueTag
+            && attribute[length + 3] == attribute.Length - length - 4
+            && attribute[length + 3] < 0x80;
+    }
 
     /// <summary>Begins with the attributes of another resource or span.</summary>
     public void Begin() => Array.Clear(_seen);

@@ -26,25 +26,29 @@ public sealed class PolicyProgram
 
     private readonly AttributeConditions _attributes;
     private readonly Conditions _conditions;
-    private readonly bool _anyAttributes;
 
     internal PolicyProgram(PolicySet set)
     {
         Set = set;
         _conditions = set.Conditions;
         _attributes = new AttributeConditions(set.Conditions);
-        _anyAttributes = _attributes.Any;
     }
 
     /// <summary>The set this program runs.</summary>
     public PolicySet Set { get; }
+
+    /// <summary>
+    /// Attribute values so far that an expression gave up on, because deciding on them took too much work: they count as no match.
+    /// Read by the thread that uses the program.
+    /// </summary>
+    public long MatchesGivenUp => _attributes.GivenUp;
 
     /// <summary>Sets the bits of the conditions that the resource meets.</summary>
     /// <param name="resource">A well-formed <c>Resource</c> message; may be empty. Reading stops where it is not well-formed.</param>
     /// <param name="conditions">At least <see cref="PolicySet.ConditionWords"/> long; bits are only ever added.</param>
     public void ScanResource(ReadOnlySpan<byte> resource, Span<ulong> conditions)
     {
-        if (!_anyAttributes)
+        if (!_attributes.Any)
         {
             return;
         }
@@ -78,62 +82,45 @@ public sealed class PolicyProgram
     public void ScanSpan(ReadOnlySpan<byte> span, Span<ulong> conditions, out SpanFacts facts)
     {
         facts = default;
-        ulong status = 0;
-        uint flags = 0;
-        ReadOnlySpan<byte> traceState = default;
+        SpanState state = default;
+        ulong lengths = _attributes.KeyLengths;
         _attributes.Begin();
-        WireReader reader = new(span);
-        bool read = true;
-        while (read && reader.TryReadTag(out uint tag))
+        int at = 0;
+        while (at + 1 < span.Length)
         {
-            ReadOnlySpan<byte> bytes;
-            switch (tag)
+            // Nearly all fields are length-delimited with a tag and a length of one byte; most of the rest are the two times.
+            uint tag = span[at];
+            int length = span[at + 1];
+            if ((tag & 0x87) == Len && length < 0x80 && length <= span.Length - at - 2)
             {
-                case AttributesTag when _anyAttributes:
-                    if (read = reader.TryReadBytes(out bytes))
+                ReadOnlySpan<byte> bytes = span.Slice(at + 2, length);
+                at += 2 + length;
+                if (tag == AttributesTag)
+                {
+                    if (lengths != 0 && !AttributeConditions.IsUnasked(bytes, lengths))
                     {
                         _attributes.Scan(bytes, conditions, onResource: false);
                     }
-
-                    break;
-                case SpanIdTag:
-                    read = reader.TryReadBytes(out bytes);
-                    facts.SpanId = bytes.Length == sizeof(ulong) ? BinaryPrimitives.ReadUInt64BigEndian(bytes) : 0;
-                    break;
-                case ParentSpanIdTag:
-                    read = reader.TryReadBytes(out bytes);
-                    facts.ParentSpanId = bytes.Length == sizeof(ulong) ? BinaryPrimitives.ReadUInt64BigEndian(bytes) : 0;
-                    break;
-                case KindTag:
-                    read = reader.TryReadVarint(out ulong kind);
-                    facts.Kind = (int)kind;
-                    break;
-                case StartTag:
-                    read = reader.TryReadFixed64(out facts.StartUnixNano);
-                    break;
-                case EndTag:
-                    read = reader.TryReadFixed64(out facts.EndUnixNano);
-                    break;
-                case StatusTag:
-                    if (read = reader.TryReadBytes(out bytes))
-                    {
-                        ReadStatus(bytes, ref status);
-                    }
-
-                    break;
-                case TraceStateTag:
-                    read = reader.TryReadBytes(out traceState);
-                    break;
-                case FlagsTag:
-                    read = reader.TryReadFixed32(out flags);
-                    break;
-                default:
-                    read = reader.TrySkip(tag);
-                    break;
+                }
+                else if (tag is SpanIdTag or ParentSpanIdTag or StatusTag or TraceStateTag)
+                {
+                    ScanBytes(tag, bytes, ref facts, ref state);
+                }
+            }
+            else if (tag is StartTag or EndTag && span.Length - at > sizeof(ulong))
+            {
+                ulong time = BinaryPrimitives.ReadUInt64LittleEndian(span[(at + 1)..]);
+                facts.StartUnixNano = tag == StartTag ? time : facts.StartUnixNano;
+                facts.EndUnixNano = tag == EndTag ? time : facts.EndUnixNano;
+                at += 1 + sizeof(ulong);
+            }
+            else if (!TryScanField(span, conditions, ref at, ref facts, ref state))
+            {
+                break;
             }
         }
 
-        SetSpanBits((uint)status, flags, traceState, conditions);
+        SetSpanBits(state, conditions);
     }
 
     /// <summary>Decides. Rate budgets are drawn from only by the policy whose vote decides.</summary>
@@ -228,6 +215,66 @@ public sealed class PolicyProgram
         return decider;
     }
 
+    /// <summary>Any field, of any length; false when it is not well-formed.</summary>
+    private bool TryScanField(ReadOnlySpan<byte> span, Span<ulong> conditions, ref int at, ref SpanFacts facts, ref SpanState state)
+    {
+        WireReader reader = new(span[at..]);
+        bool read = reader.TryReadTag(out uint tag);
+        switch (tag)
+        {
+            case AttributesTag when _attributes.Any:
+                read = reader.TryReadBytes(out ReadOnlySpan<byte> bytes);
+                if (read)
+                {
+                    _attributes.Scan(bytes, conditions, onResource: false);
+                }
+
+                break;
+            case SpanIdTag or ParentSpanIdTag or StatusTag or TraceStateTag:
+                read = reader.TryReadBytes(out bytes);
+                if (read)
+                {
+                    ScanBytes(tag, bytes, ref facts, ref state);
+                }
+
+                break;
+            case KindTag:
+                read = reader.TryReadVarint(out ulong kind);
+                facts.Kind = (int)kind;
+                break;
+            case FlagsTag:
+                read = reader.TryReadFixed32(out state.Flags);
+                break;
+            default:
+                read = read && reader.TrySkip(tag);
+                break;
+        }
+
+        at += reader.Position;
+        return read;
+    }
+
+    private void ScanBytes(uint tag, ReadOnlySpan<byte> bytes, ref SpanFacts facts, ref SpanState state)
+    {
+        switch (tag)
+        {
+            case SpanIdTag:
+                facts.SpanId = bytes.Length == sizeof(ulong) ? BinaryPrimitives.ReadUInt64BigEndian(bytes) : 0;
+                break;
+            case ParentSpanIdTag:
+                facts.ParentSpanId = bytes.Length == sizeof(ulong) ? BinaryPrimitives.ReadUInt64BigEndian(bytes) : 0;
+                break;
+            case StatusTag:
+                ReadStatus(bytes, ref state.Status);
+                break;
+            case TraceStateTag:
+                state.TraceState = bytes;
+                break;
+            default:
+                break;
+        }
+    }
+
     /// <summary>A status may come in several messages, which protobuf merges: the last code counts.</summary>
     private static void ReadStatus(ReadOnlySpan<byte> message, ref ulong code)
     {
@@ -241,22 +288,31 @@ public sealed class PolicyProgram
         }
     }
 
-    private void SetSpanBits(uint status, uint flags, ReadOnlySpan<byte> traceState, Span<ulong> conditions)
+    private void SetSpanBits(in SpanState state, Span<ulong> conditions)
     {
+        uint status = (uint)state.Status;
         int[] statusBits = _conditions.StatusBits;
         if (status < (uint)statusBits.Length && statusBits[status] >= 0)
         {
             conditions.Set(statusBits[status]);
         }
 
-        if ((flags & 1) != 0 && _conditions.SampledFlagBit >= 0)
+        if ((state.Flags & 1) != 0 && _conditions.SampledFlagBit >= 0)
         {
             conditions.Set(_conditions.SampledFlagBit);
         }
 
-        if (!traceState.IsEmpty && _conditions.TraceStates.Count > 0)
+        if (!state.TraceState.IsEmpty && _conditions.TraceStates.Count > 0)
         {
-            TraceStateReader.Scan(traceState, _conditions.TraceStates, conditions);
+            TraceStateReader.Scan(state.TraceState, _conditions.TraceStates, conditions);
         }
+    }
+
+    /// <summary>What a span's scan remembers until its end, since the last occurrence of a field counts.</summary>
+    private ref struct SpanState
+    {
+        public ulong Status;
+        public uint Flags;
+        public ReadOnlySpan<byte> TraceState;
     }
 }
