@@ -47,7 +47,8 @@ public readonly record struct TraceId(ulong High, ulong Low)
         return true;
     }
 
-    /// <summary>A well mixed 64-bit hash of all 16 bytes, the same on every machine and in every release: shards are chosen by it.</summary>
+    /// <summary>A well mixed 64-bit hash of all 16 bytes, the same on every machine and in every release: shards are chosen by
+    /// it.</summary>
     public ulong Mix()
     {
         // The finaliser of splitmix64 over both halves; the rotation keeps (a, b) and (b, a) apart.

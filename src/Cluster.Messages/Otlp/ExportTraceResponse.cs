@@ -69,7 +69,7 @@ public static class ExportTraceResponse
     }
 
     /// <summary>Reads the protobuf encoding. Bytes of the message that are not UTF-8 are replaced by U+FFFD.</summary>
-    /// <param name="bytes">The encoded message; empty means that everything was taken.</param>
+    /// <param name="bytes">The encoded message; no bytes mean that everything was taken.</param>
     /// <param name="rejected">Spans that were not taken.</param>
     /// <param name="message">Why, or a warning; empty for none.</param>
     /// <returns>False when the bytes are no such message.</returns>
@@ -94,6 +94,27 @@ public static class ExportTraceResponse
         }
 
         return response.AtEnd;
+    }
+
+    /// <summary>Reads the JSON encoding; names in camel or snake case, unknown members ignored.</summary>
+    /// <param name="json">The encoded message.</param>
+    /// <param name="rejected">Spans that were not taken.</param>
+    /// <param name="message">Why, or a warning; empty for none.</param>
+    /// <returns>False when the text is no such message.</returns>
+    public static bool TryReadJson(ReadOnlySpan<byte> json, out long rejected, out string message)
+    {
+        rejected = 0;
+        message = "";
+        using JsonDocument? document = OtlpJsonText.TryParseObject(json);
+        if (document is null)
+        {
+            return false;
+        }
+
+        return !OtlpJsonText.TryGet(document.RootElement, "partialSuccess", "partial_success", out JsonElement partial)
+            || (partial.ValueKind == JsonValueKind.Object
+                && OtlpJsonText.TryGetInteger(partial, "rejectedSpans", "rejected_spans", out rejected)
+                && OtlpJsonText.TryGetText(partial, "errorMessage", "error_message", out message));
     }
 
     private static bool TryReadPartial(ReadOnlySpan<byte> bytes, ref long rejected, ref string message)

@@ -11,8 +11,10 @@ namespace Cluster.Messages.Otlp;
 public static class OtlpJson
 {
     /// <summary>
-    /// Appends the protobuf encoding of a JSON <c>ExportTraceServiceRequest</c> to <paramref name="output"/>. Names of members may be in camel or in
-    /// snake case; a null member is an absent one; of a repeated member the last counts, lists go on and objects merge. An ID of a wrong length is
+    /// Appends the protobuf encoding of a JSON <c>ExportTraceServiceRequest</c> to <paramref name="output"/>. Names of members may be in
+    /// camel or in
+    /// snake case; a null member is an absent one; of a repeated member the last counts, lists go on and objects merge. An ID of a wrong
+    /// length is
     /// passed on as it is. Values nest to 32. The output is at most 1.5 times as long as the input, plus 64 bytes. Allocates
     /// nothing for a document that is right, other than the output's growth.
     /// </summary>
@@ -32,11 +34,14 @@ public static class OtlpJson
     }
 
     /// <summary>
-    /// Writes a protobuf <c>ExportTraceServiceRequest</c> as one line of JSON without a final newline: IDs in lower-case hex, 64-bit integers as
-    /// strings, enums as numbers, bytes in base64, defaults left out. Fields that the schema does not know are left out: JSON cannot carry them.
+    /// Writes a protobuf <c>ExportTraceServiceRequest</c> as one line of JSON without a final newline: IDs in lower-case hex, 64-bit
+    /// integers as
+    /// strings, enums as numbers, bytes in base64, defaults left out. Fields that the schema does not know are left out: JSON cannot
+    /// carry them.
     /// Text that is not UTF-8 gets U+FFFD.
     /// </summary>
-    /// <exception cref="FormatException">The bytes are no such message, or nest deeper than 100 messages; part of it may have been written.</exception>
+    /// <exception cref="FormatException">The bytes are no such message, or nest deeper than 100 messages; part of it may have been
+    /// written.</exception>
     public static void WriteRequest(ReadOnlySpan<byte> request, IBufferWriter<byte> output)
     {
         using Utf8JsonWriter json = OtlpJsonText.NewWriter(output);

@@ -7,7 +7,8 @@ namespace Cluster.Messages.Otlp;
 internal static class OtlpJsonNumber
 {
     /// <summary>
-    /// Reads an integer, exactly: decimal digits with an optional sign, fraction and exponent, as protobuf's JSON allows, so <c>1.5e1</c> is 15.
+    /// Reads an integer, exactly: decimal digits with an optional sign, fraction and exponent, as protobuf's JSON allows, so <c>1.5e1</c>
+    /// is 15.
     /// </summary>
     /// <returns>False when it is no number, has a fraction, or its magnitude takes more than 64 bits.</returns>
     public static bool TryReadInteger(ReadOnlySpan<byte> text, out bool negative, out ulong magnitude)
@@ -42,7 +43,8 @@ internal static class OtlpJsonNumber
     }
 
     /// <summary>
-    /// Decodes hexadecimal digits of either case into <paramref name="destination"/>, half as long, which may begin where the text does or before.
+    /// Decodes hexadecimal digits of either case into <paramref name="destination"/>, half as long, which may begin where the text does
+    /// or before.
     /// </summary>
     /// <returns>-1, or the index of the first character that is no digit.</returns>
     public static int DecodeHex(ReadOnlySpan<byte> text, Span<byte> destination)
@@ -66,7 +68,8 @@ internal static class OtlpJsonNumber
     public static int Base64Length(ReadOnlySpan<byte> text) => (int)((long)Unpadded(text).Length * 3 / 4);
 
     /// <summary>
-    /// Decodes base64 of the standard or the URL-safe alphabet, padded or not, into <paramref name="destination"/>, which may begin where the text
+    /// Decodes base64 of the standard or the URL-safe alphabet, padded or not, into <paramref name="destination"/>, which may begin where
+    /// the text
     /// does or before.
     /// </summary>
     /// <returns>-1, or the index of the first character that is wrong.</returns>

@@ -5,7 +5,8 @@ using Cluster.Messages.Protobuf;
 namespace Cluster.Messages.Otlp;
 
 /// <summary>
-/// Protobuf bytes to JSON, by the tables of <see cref="OtlpSchema"/>. Each message is walked once to note where its fields are, because they
+/// Protobuf bytes to JSON, by the tables of <see cref="OtlpSchema"/>. Each message is walked once to note where its fields are, because
+/// they
 /// may come in any order and repeatedly: of a number or text the last counts, messages that are no list merge.
 /// </summary>
 internal static class OtlpJsonWriter
@@ -43,7 +44,8 @@ internal static class OtlpJsonWriter
             else if (field.Kind == OtlpFieldKind.Message)
             {
                 json.WritePropertyName(field.EncodedName);
-                ReadOnlySpan<byte> content = place.Count == 1 ? Content(bytes, place.Last) : Merge(field, bytes[place.First..], place.Count);
+                ReadOnlySpan<byte> content =
+                    place.Count == 1 ? Content(bytes, place.Last) : Merge(field, bytes[place.First..], place.Count);
                 WriteMessage(json, field.Message!, content, depth + 1);
             }
             else

@@ -49,7 +49,8 @@ internal sealed class OtlpField
     /// <param name="repeated">Whether it is a list.</param>
     /// <param name="message">The nested message, for that kind.</param>
     /// <param name="enumNames">Names of the values from 0 on, for an enum.</param>
-    public OtlpField(string name, int number, OtlpFieldKind kind, bool repeated = false, OtlpMessage? message = null, string[]? enumNames = null)
+    public OtlpField(
+        string name, int number, OtlpFieldKind kind, bool repeated = false, OtlpMessage? message = null, string[]? enumNames = null)
     {
         Number = number;
         Kind = kind;
@@ -194,7 +195,8 @@ internal static class OtlpSchema
         Text("name", OtlpFields.Span.Name),
         new OtlpField("kind", OtlpFields.Span.Kind, OtlpFieldKind.Enum, enumNames:
         [
-            "SPAN_KIND_UNSPECIFIED", "SPAN_KIND_INTERNAL", "SPAN_KIND_SERVER", "SPAN_KIND_CLIENT", "SPAN_KIND_PRODUCER", "SPAN_KIND_CONSUMER",
+            "SPAN_KIND_UNSPECIFIED", "SPAN_KIND_INTERNAL", "SPAN_KIND_SERVER",
+            "SPAN_KIND_CLIENT", "SPAN_KIND_PRODUCER", "SPAN_KIND_CONSUMER",
         ]),
         Time("start_time_unix_nano", OtlpFields.Span.StartTimeUnixNano),
         Time("end_time_unix_nano", OtlpFields.Span.EndTimeUnixNano),
@@ -227,7 +229,8 @@ internal static class OtlpSchema
 
     private static OtlpField Time(string name, int number) => new(name, number, OtlpFieldKind.Fixed64);
 
-    private static OtlpField One(string name, int number, OtlpMessage message) => new(name, number, OtlpFieldKind.Message, message: message);
+    private static OtlpField One(string name, int number, OtlpMessage message) =>
+        new(name, number, OtlpFieldKind.Message, message: message);
 
     private static OtlpField Many(string name, int number, OtlpMessage message) =>
         new(name, number, OtlpFieldKind.Message, repeated: true, message: message);

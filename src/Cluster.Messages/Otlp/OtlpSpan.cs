@@ -6,7 +6,8 @@ using Fields = Cluster.Messages.Otlp.OtlpFields.Span;
 namespace Cluster.Messages.Otlp;
 
 /// <summary>
-/// One encoded span with its resource and scope. Each property walks the bytes: read it once, and not on the hot path. Views are of the memory the span was
+/// One encoded span with its resource and scope. Each property walks the bytes: read it once, and not on the hot path. Views are of the
+/// memory the span was
 /// read from and valid as long as that is. Of a field that occurs twice the last counts; text that is not UTF-8 gets U+FFFD.
 /// </summary>
 public readonly ref struct OtlpSpan
@@ -90,7 +91,8 @@ public readonly ref struct OtlpSpan
     public static string? FindText(ReadOnlySpan<byte> message, int attributesField, ReadOnlySpan<byte> key)
     {
         WireReader reader = new(message);
-        while (WireLookup.TryReadUntil(ref reader, WireTag.LengthDelimited(attributesField)) && reader.TryReadBytes(out ReadOnlySpan<byte> attribute))
+        while (WireLookup.TryReadUntil(ref reader, WireTag.LengthDelimited(attributesField))
+            && reader.TryReadBytes(out ReadOnlySpan<byte> attribute))
         {
             if (WireLookup.Bytes(attribute, OtlpFields.KeyValue.Key).SequenceEqual(key))
             {

@@ -4,7 +4,8 @@ namespace Cluster.Messages.Otlp;
 
 /// <summary>
 /// Goes through the spans of a protobuf <c>ExportTraceServiceRequest</c> in order, each with its resource and scope:
-/// <c>foreach (OtlpSpan span in new OtlpTraceReader(request))</c>. For what is not the hot path: admin, debug exporter, command line. Every view is
+/// <c>foreach (OtlpSpan span in new OtlpTraceReader(request))</c>. For what is not the hot path: admin, debug exporter, command line.
+/// Every view is
 /// of the request's own memory and valid as long as that is. Throws <see cref="FormatException"/> where the bytes are no such message;
 /// the spans before that place have come out by then.
 /// </summary>
@@ -63,7 +64,9 @@ public ref struct OtlpTraceReader
             return true;
         }
 
-        return reader.AtEnd ? false : throw new FormatException($"No OTLP trace request: {reader.Error} at byte {reader.Position} of a message.");
+        return reader.AtEnd
+            ? false
+            : throw new FormatException($"No OTLP trace request: {reader.Error} at byte {reader.Position} of a message.");
     }
 
     // The resource may stand behind the spans, and there may be several of it, which then count as one: messages merge by concatenation.

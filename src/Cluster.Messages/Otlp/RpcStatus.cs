@@ -33,8 +33,10 @@ public static class RpcStatus
     /// <param name="code">A gRPC status code, 0 to 16.</param>
     /// <param name="message">What is wrong, for a developer; may be empty.</param>
     /// <param name="retryAfter">How long to wait before the request is tried again, 0 or more; null leaves <c>RetryInfo</c> out.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The delay is negative.</exception>
     public static void Write(IBufferWriter<byte> output, int code, string message, TimeSpan? retryAfter)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(retryAfter.GetValueOrDefault(), TimeSpan.Zero);
         byte[] text = Encoding.UTF8.GetBytes(message);
         Span<byte> detail = stackalloc byte[128];
         detail = retryAfter is { } delay ? detail[..WriteRetryInfo(detail, delay)] : [];
@@ -65,6 +67,7 @@ public static class RpcStatus
     /// <inheritdoc cref="Write"/>
     public static void WriteJson(IBufferWriter<byte> output, int code, string message, TimeSpan? retryAfter)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(retryAfter.GetValueOrDefault(), TimeSpan.Zero);
         using Utf8JsonWriter json = OtlpJsonText.NewWriter(output);
         json.WriteStartObject();
         if (code != 0)
@@ -82,7 +85,8 @@ public static class RpcStatus
             json.WriteStartArray("details"u8);
             json.WriteStartObject();
             json.WriteString("@type"u8, RetryInfoUrl);
-            json.WriteString("retryDelay"u8, decimal.Divide(delay.Ticks, TimeSpan.TicksPerSecond).ToString("0.#######", CultureInfo.InvariantCulture) + "s");
+            decimal seconds = Math.Min(decimal.Divide(delay.Ticks, TimeSpan.TicksPerSecond), MaxSeconds);
+            json.WriteString("retryDelay"u8, seconds.ToString("0.#######", CultureInfo.InvariantCulture) + "s");
             json.WriteEndObject();
             json.WriteEndArray();
         }
@@ -134,9 +138,56 @@ public static class RpcStatus
         return status.AtEnd;
     }
 
+    /// <summary>Reads the JSON encoding; unknown members and details are ignored, and so is a delay that is none.</summary>
+    /// <param name="json">The encoded message.</param>
+    /// <param name="code">The gRPC status code, 0 when it is not named.</param>
+    /// <param name="message">What is wrong; empty when it is not said.</param>
+    /// <param name="retryDelay">As in <see cref="TryRead"/>.</param>
+    /// <returns>False when the text is no such message.</returns>
+    public static bool TryReadJson(ReadOnlySpan<byte> json, out int code, out string message, out TimeSpan? retryDelay)
+    {
+        code = 0;
+        message = "";
+        retryDelay = null;
+        using JsonDocument? document = OtlpJsonText.TryParseObject(json);
+        if (document is null
+            || !OtlpJsonText.TryGetInteger(document.RootElement, "code", "code", out long number)
+            || number is < int.MinValue or > int.MaxValue
+            || !OtlpJsonText.TryGetText(document.RootElement, "message", "message", out message))
+        {
+            return false;
+        }
+
+        code = (int)number;
+        if (!OtlpJsonText.TryGet(document.RootElement, "details", "details", out JsonElement details))
+        {
+            return true;
+        }
+
+        if (details.ValueKind != JsonValueKind.Array)
+        {
+            return false;
+        }
+
+        foreach (JsonElement detail in details.EnumerateArray())
+        {
+            if (detail.ValueKind == JsonValueKind.Object
+                && OtlpJsonText.TryGetText(detail, "@type", "@type", out string type)
+                && type.EndsWith("/google.rpc.RetryInfo", StringComparison.Ordinal)
+                && OtlpJsonText.TryGetText(detail, "retryDelay", "retry_delay", out string delay)
+                && delay.EndsWith('s')
+                && decimal.TryParse(delay.AsSpan(0, delay.Length - 1), NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint,
+                    CultureInfo.InvariantCulture, out decimal seconds))
+            {
+                retryDelay = new TimeSpan((long)(Math.Clamp(seconds, 0, MaxSeconds) * TimeSpan.TicksPerSecond));
+            }
+        }
+
+        return true;
+    }
+
     private static int WriteRetryInfo(Span<byte> buffer, TimeSpan delay)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(delay, TimeSpan.Zero);
         long seconds = Math.Min(delay.Ticks / TimeSpan.TicksPerSecond, MaxSeconds);
         int nanos = (int)(delay.Ticks % TimeSpan.TicksPerSecond) * 100;
         int duration = 2 + WireWriter.VarintSize((ulong)seconds) + WireWriter.VarintSize((ulong)nanos);

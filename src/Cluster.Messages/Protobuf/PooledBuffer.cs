@@ -75,7 +75,8 @@ public sealed class PooledBuffer : IBufferWriter<byte>, IDisposable
         return Length;
     }
 
-    /// <summary>Ends the field begun last: puts its length before its content, which moves up when one byte is too few for the length.</summary>
+    /// <summary>Ends the field begun last: puts its length before its content, which moves up when one byte is too few for the
+    /// length.</summary>
     public void EndMessage(int contentStart)
     {
         int length = Length - contentStart;

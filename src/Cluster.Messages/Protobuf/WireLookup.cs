@@ -1,7 +1,8 @@
 namespace Cluster.Messages.Protobuf;
 
 /// <summary>
-/// Finds single fields of an encoded message, each by a walk over all of it: for cold paths. Of a field that occurs twice the last counts; one of another
+/// Finds single fields of an encoded message, each by a walk over all of it: for cold paths. Of a field that occurs twice the last
+/// counts; one of another
 /// wire type is another field. A message that is malformed has the fields before the place where it is.
 /// </summary>
 public static class WireLookup
@@ -12,7 +13,7 @@ public static class WireLookup
     {
         ReadOnlySpan<byte> found = default;
         WireReader reader = new(message);
-        while (TryReadUntil(ref reader, ((uint)field << 3) | (uint)WireType.LengthDelimited) && reader.TryReadBytes(out ReadOnlySpan<byte> value))
+        while (TryReadUntil(ref reader, WireTag.Of(field, WireType.LengthDelimited)) && reader.TryReadBytes(out ReadOnlySpan<byte> value))
         {
             found = value;
         }
@@ -25,7 +26,7 @@ public static class WireLookup
     {
         ulong found = 0;
         WireReader reader = new(message);
-        while (TryReadUntil(ref reader, ((uint)field << 3) | (uint)WireType.Varint) && reader.TryReadVarint(out ulong value))
+        while (TryReadUntil(ref reader, WireTag.Of(field, WireType.Varint)) && reader.TryReadVarint(out ulong value))
         {
             found = value;
         }
@@ -38,7 +39,7 @@ public static class WireLookup
     {
         ulong found = 0;
         WireReader reader = new(message);
-        while (TryReadUntil(ref reader, ((uint)field << 3) | (uint)WireType.Fixed64) && reader.TryReadFixed64(out ulong value))
+        while (TryReadUntil(ref reader, WireTag.Of(field, WireType.Fixed64)) && reader.TryReadFixed64(out ulong value))
         {
             found = value;
         }
@@ -51,7 +52,7 @@ public static class WireLookup
     {
         uint found = 0;
         WireReader reader = new(message);
-        while (TryReadUntil(ref reader, ((uint)field << 3) | (uint)WireType.Fixed32) && reader.TryReadFixed32(out uint value))
+        while (TryReadUntil(ref reader, WireTag.Of(field, WireType.Fixed32)) && reader.TryReadFixed32(out uint value))
         {
             found = value;
         }

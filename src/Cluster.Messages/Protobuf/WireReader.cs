@@ -19,7 +19,7 @@ public ref struct WireReader
     /// <summary>A reader at the start of <paramref name="buffer"/>.</summary>
     public WireReader(ReadOnlySpan<byte> buffer) => _buffer = buffer;
 
-    /// <summary>Offset of the next unread byte; after an error, of the field or byte that is wrong.</summary>
+    /// <summary>Offset of the next unread byte; after an error, of the tag or, behind its tag, the value that is wrong.</summary>
     public readonly int Position => _position;
 
     /// <summary>What went wrong, or <see cref="WireError.None"/>.</summary>

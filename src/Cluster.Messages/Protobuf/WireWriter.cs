@@ -6,7 +6,7 @@ namespace Cluster.Messages.Protobuf;
 
 /// <summary>
 /// Protobuf primitives written at a position: <c>(buffer, position, value) -> next position</c>. The caller has made room
-/// (<see cref="VarintSize"/>); too little of it throws <see cref="IndexOutOfRangeException"/> or <see cref="ArgumentOutOfRangeException"/>.
+/// (<see cref="VarintSize"/>); too little of it throws <see cref="IndexOutOfRangeException"/> or <see cref="ArgumentException"/>.
 /// </summary>
 public static class WireWriter
 {

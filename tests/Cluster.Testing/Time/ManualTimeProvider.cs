@@ -2,7 +2,8 @@ namespace Cluster.Testing;
 
 /// <summary>
 /// A clock that stands still until a test moves it. <see cref="Advance"/> fires every timer that falls due, in order of due time,
-/// on the calling thread, with the clock standing at that timer's due time; timers started by a callback fire in the same call if they fall due too.
+/// on the calling thread, with the clock standing at that timer's due time; timers started by a callback fire in the same call if they
+/// fall due too.
 /// Thread-safe, but a test that wants exact results advances from one thread. Exceptions of callbacks reach whoever advances.
 /// </summary>
 public sealed class ManualTimeProvider : TimeProvider
@@ -78,7 +79,8 @@ public sealed class ManualTimeProvider : TimeProvider
         return timer;
     }
 
-    /// <summary>Moves the clock by <paramref name="by"/>, 0 or more, and fires what falls due on the way, the last moment included.</summary>
+    /// <summary>Moves the clock by <paramref name="by"/>, 0 or more, and fires what falls due on the way, the last moment
+    /// included.</summary>
     public void Advance(TimeSpan by)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(by, TimeSpan.Zero);

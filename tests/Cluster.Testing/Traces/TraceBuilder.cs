@@ -6,7 +6,8 @@ using Google.Protobuf;
 namespace Cluster.Testing;
 
 /// <summary>
-/// Builds an OTLP request readably: <c>new TraceBuilder().Resource("cart").Span(trace: 1, id: 1, name: "GET /").Error().Span(trace: 1, id: 2, parent: 1)</c>.
+/// Builds an OTLP request readably: <c>new TraceBuilder().Resource("cart").Span(trace: 1, id: 1, name: "GET /").Error().Span(trace: 1,
+/// id: 2, parent: 1)</c>.
 /// Calls about a span change the span added last; a span goes under the resource and scope named last ("service", "library" to begin with).
 /// Times are milliseconds after <see cref="Epoch"/>.
 /// </summary>
@@ -23,7 +24,8 @@ public sealed class TraceBuilder
     /// <summary>The span added last, for what has no method here.</summary>
     public Span LastSpan => _span ?? throw new InvalidOperationException("No span was added yet.");
 
-    /// <summary>The trace ID that <see cref="Span"/> gives for a number: its last eight bytes are the number, its first eight a mixed form of it.</summary>
+    /// <summary>The trace ID that <see cref="Span"/> gives for a number: its last eight bytes are the number, its first eight a mixed
+    /// form of it.</summary>
     public static TraceId TraceId(ulong number) => new(unchecked(number * 0x9E3779B97F4A7C15UL), number);
 
     /// <summary>Starts the spans of another service.</summary>
@@ -154,7 +156,10 @@ public sealed class TraceBuilder
         {
             KvlistValue = new KeyValueList { Values = { map.Select(pair => Attribute(pair.Key, pair.Value)) } },
         },
-        System.Collections.IEnumerable list => new AnyValue { ArrayValue = new ArrayValue { Values = { list.Cast<object>().Select(Value) } } },
+        System.Collections.IEnumerable list => new AnyValue
+        {
+            ArrayValue = new ArrayValue { Values = { list.Cast<object>().Select(Value) } },
+        },
         _ => throw new ArgumentException($"No attribute can hold a {value.GetType()}.", nameof(value)),
     };
 
