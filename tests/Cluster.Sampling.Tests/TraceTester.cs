@@ -15,6 +15,7 @@ internal sealed class TraceTester
     private long _bytes;
     private ulong _start;
     private ulong _end;
+    private bool _decided;
 
     public TraceTester(PolicySet set)
     {
@@ -58,6 +59,7 @@ internal sealed class TraceTester
     {
         _program.ScanSpan(span, _conditions, out SpanFacts facts);
         _spans++;
+        _decided = false;
         _bytes += span.Length;
         _start = facts.StartUnixNano != 0 && (_start == 0 || facts.StartUnixNano < _start) ? facts.StartUnixNano : _start;
         _end = Math.Max(_end, facts.EndUnixNano);
@@ -79,6 +81,7 @@ internal sealed class TraceTester
     public TraceTester Spans(int count, long bytes = 0)
     {
         _spans += count;
+        _decided = false;
         _bytes += bytes;
         return this;
     }
@@ -88,6 +91,7 @@ internal sealed class TraceTester
     public TraceTester Another()
     {
         Array.Clear(_conditions);
+        _decided = false;
         (_spans, _bytes, _start, _end) = (0, 0, 0, 0);
         return this;
     }
@@ -102,7 +106,11 @@ internal sealed class TraceTester
         Conditions = _conditions,
     };
 
-    public Verdict Verdict() => _program.Decide(Evidence, Budgets, Now, Votes);
+    public Verdict Verdict()
+    {
+        _decided = true;
+        return _program.Decide(Evidence, Budgets, Now, Votes);
+    }
 
     public Decision Decide() => Verdict().Decision;
 
@@ -111,9 +119,14 @@ internal sealed class TraceTester
 
     public bool Keeps() => Decide() == Decision.Sampled;
 
+    /// <summary>A policy's reason for its last vote on this trace.</summary>
     public string Reason(int policy = 0)
     {
-        Verdict();
+        if (!_decided)
+        {
+            Verdict();
+        }
+
         return _program.Explain(Evidence, Votes)[policy].Reason;
     }
 }

@@ -8,7 +8,8 @@ namespace Cluster.Node.Commands;
 /// <summary>Starts a node and returns the process's exit code when it has ended.</summary>
 /// <param name="configuration">What to run.</param>
 /// <param name="warnings">What the file's writer should know; nothing was printed yet.</param>
-/// <param name="cancellationToken">Cancelled when the caller of <see cref="CommandLine.InvokeAsync"/> wants it to end. Signals are not watched here.</param>
+/// <param name="cancellationToken">Cancelled when the caller of <see cref="CommandLine.InvokeAsync"/> wants it to end. Signals are not
+/// watched here.</param>
 public delegate Task<int> RunNode(
     NodeConfiguration configuration, IReadOnlyList<ConfigurationError> warnings, CancellationToken cancellationToken);
 
@@ -56,7 +57,8 @@ public static class CommandLine
     /// <param name="output">Standard output; null for the process's.</param>
     /// <param name="error">Standard error; null for the process's.</param>
     /// <param name="cancellationToken">Ends the command.</param>
-    /// <returns>The process's exit code: <see cref="Good"/>, <see cref="FoundWrong"/>, <see cref="Usage"/>, or what <paramref name="run"/> says.</returns>
+    /// <returns>The process's exit code: <see cref="Good"/>, <see cref="FoundWrong"/>, <see cref="Usage"/>, or what <paramref
+    /// name="run"/> says.</returns>
     public static async Task<int> InvokeAsync(
         IReadOnlyList<string> args,
         RunNode run,

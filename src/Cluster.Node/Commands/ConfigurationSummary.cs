@@ -24,7 +24,9 @@ internal static class ConfigurationSummary
 
         for (int i = 0; i < configuration.Policies.Policies.Count; i++)
         {
-            yield return (i == 0 ? "policies" : "", $"{i + 1}. {configuration.Policies.Policies[i].Name} ({configuration.Policies.Policies[i].Type})");
+            yield return (
+                i == 0 ? "policies" : "",
+                $"{i + 1}. {configuration.Policies.Policies[i].Name} ({configuration.Policies.Policies[i].Type})");
         }
 
         for (int i = 0; i < configuration.Exporters.Count; i++)
@@ -33,7 +35,8 @@ internal static class ConfigurationSummary
         }
 
         yield return ("admin", configuration.Admin.Endpoint is { } admin ? $"http://{admin}" : "off");
-        yield return ("memory", $"traces wait in up to {Size(configuration.Sharding.MemorySoftBytes)}, never more than {Size(configuration.Sharding.MemoryHardBytes)}");
+        (string soft, string hard) = (Size(configuration.Sharding.MemorySoftBytes), Size(configuration.Sharding.MemoryHardBytes));
+        yield return ("memory", $"traces wait in up to {soft}, never more than {hard}");
     }
 
     private static IEnumerable<(string Name, string Text)> Doors(OtlpReceiverOptions receiver)
@@ -63,14 +66,17 @@ internal static class ConfigurationSummary
         }
 
         yield return ("decides", $"{GoDuration.Format(sharding.DecisionWait)} after a trace's first span{sooner}");
-        yield return ("", $"up to {sharding.NumTraces} traces wait; {sharding.SampledCacheSize} sampled and {sharding.NonSampledCacheSize} other decisions are remembered");
+        yield return ("", $"up to {sharding.NumTraces} traces wait");
+        yield return ("", $"{sharding.SampledCacheSize} sampled and {sharding.NonSampledCacheSize} other decisions are remembered");
     }
 
     private static string Describe(ExporterOptions exporter) => exporter switch
     {
         OtlpGrpcExporterOptions grpc => $"OTLP/gRPC to {grpc.Endpoint.GetLeftPart(UriPartial.Authority)}{Sending(grpc)}",
-        OtlpHttpExporterOptions http => $"OTLP/HTTP {(http.Json ? "JSON" : "protobuf")} to {http.TracesEndpoint.GetLeftPart(UriPartial.Path)}{Sending(http)}",
-        FileExporterOptions file => $"OTLP/JSON lines in {file.Path}{(file.RotateBytes > 0 ? $", a new file every {Size(file.RotateBytes)}" : "")}",
+        OtlpHttpExporterOptions http =>
+            $"OTLP/HTTP {(http.Json ? "JSON" : "protobuf")} to {http.TracesEndpoint.GetLeftPart(UriPartial.Path)}{Sending(http)}",
+        FileExporterOptions file =>
+            $"OTLP/JSON lines in {file.Path}{(file.RotateBytes > 0 ? $", a new file every {Size(file.RotateBytes)}" : "")}",
         DebugExporterOptions debug => $"standard output, {(debug.Detailed ? "one line a span" : "one line a trace")}",
         _ => exporter.GetType().Name,
     };
@@ -83,7 +89,8 @@ internal static class ConfigurationSummary
         return $"{(options.Gzip ? ", gzip" : "")}, queue of {Size(options.Queue.Bytes)}, {retry}";
     }
 
-    private static string Tls(TlsServerOptions? tls) => tls is null ? "" : tls.ClientCaFile is null ? ", TLS" : ", TLS with client certificates";
+    private static string Tls(TlsServerOptions? tls) =>
+        tls is null ? "" : tls.ClientCaFile is null ? ", TLS" : ", TLS with client certificates";
 
     private static string Size(long bytes) => bytes >= 1 << 20 ? $"{bytes >> 20} MiB" : $"{bytes} bytes";
 }

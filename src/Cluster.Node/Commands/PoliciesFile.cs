@@ -11,35 +11,48 @@ namespace Cluster.Node.Commands;
 internal sealed record PoliciesFile(PolicySet Policies, long MaximumTraceSizeBytes)
 {
     /// <summary>
-    /// Reads a whole configuration, or a part of one: <c>policies</c> and other keys of <c>tail_sampling</c> at the top, or under a
-    /// <c>tail_sampling</c> key. Null when there is an error.
+    /// Reads the <c>tail_sampling</c> block of a whole configuration, the one that its pipeline uses, or a file that is only a part of one:
+    /// <c>policies</c> and other keys of the block at the top, or the block itself. Null when there is an error. What is wrong elsewhere in
+    /// the file, an unset variable for example, is not looked at.
     /// </summary>
     public static PoliciesFile? Read(string yaml, CommandEnvironment environment, ConfigurationErrors errors)
     {
-        // A first look at the keys; findings are those of the second.
-        ConfigurationErrors ignored = new();
-        IEnumerable<string> keys = ConfigurationSection.Parse(yaml, ignored)?.Keys ?? [];
-        string? block = keys.FirstOrDefault(k => ComponentId.TypeOf(k) == "tail_sampling");
-        if (!keys.Contains("policies") && block is null)
+        ConfigurationErrors all = new();
+        ConfigurationSection? root = ConfigurationSection.Parse(yaml, all, new EnvironmentExpansion(environment.Variable, all).Expand);
+        ConfigurationSection? block = root is null ? null : FindBlock(root);
+        PoliciesFile? file = null;
+        if (block is not null)
         {
-            NodeConfiguration? whole = NodeConfigurationReader.Read(yaml, environment.Variable, environment.AvailableMemoryBytes, errors);
-            return whole is null ? null : new PoliciesFile(whole.Policies, whole.Sharding.MaximumTraceSizeBytes);
+            (ShardRegionOptions options, PolicySet? policies) = TailSamplingReader.Read(block, new ConfigurationReading(all));
+            file = policies is null ? null : new PoliciesFile(policies, options.MaximumTraceSizeBytes);
+        }
+        else if (root is not null)
+        {
+            errors.Error("", root.Line, "no policies", "write 'policies:' at the top, or name a whole configuration");
         }
 
-        ConfigurationReading reading = new(errors);
-        if (ConfigurationSection.Parse(yaml, errors, new EnvironmentExpansion(environment.Variable, errors).Expand) is not { } root)
+        foreach (ConfigurationError finding in all.All.Where(e => block is null || e.Path.StartsWith(block.Path, StringComparison.Ordinal)))
         {
-            return null;
+            if (finding.Severity == ConfigurationSeverity.Error)
+            {
+                errors.Error(finding.Path, finding.Line, finding.Problem, finding.Fix);
+            }
         }
 
-        ConfigurationSection? section = block is null ? root : root.Section(block);
-        if (section is null)
+        return errors.HasErrors ? null : file;
+    }
+
+    private static ConfigurationSection? FindBlock(ConfigurationSection root)
+    {
+        if (root.Has("policies"))
         {
-            return null;
+            return root;
         }
 
-        (ShardRegionOptions options, PolicySet? policies) = TailSamplingReader.Read(section, reading);
-        reading.Close(root);
-        return errors.HasErrors || policies is null ? null : new PoliciesFile(policies, options.MaximumTraceSizeBytes);
+        ConfigurationSection? parent = root.Has("processors") ? root.Section("processors") : root;
+        Pipeline? pipeline = root.Has("service") ? PipelineReader.Read(root, new ConfigurationReading(new ConfigurationErrors())) : null;
+        string[] ids = [.. parent?.Keys.Where(id => ComponentId.TypeOf(id) == "tail_sampling") ?? []];
+        string? chosen = ids.FirstOrDefault(id => pipeline?.Uses("processors", id) ?? true) ?? ids.FirstOrDefault();
+        return chosen is null ? null : parent!.Section(chosen);
     }
 }

@@ -32,13 +32,21 @@ internal static class PoliciesTestCommand
         Option<string> output = new("--output") { Description = "A table, or one JSON object a trace.", DefaultValueFactory = _ => "text" };
         output.AcceptOnlyFromAmong("text", "jsonl");
         Option<bool> explain = new("--explain") { Description = "In text, also print every policy's vote and its reason." };
-        Command command = new("test", "Decide recorded traces by the policies of a file, without a node.") { config, traces, output, explain };
+        Command command = new("test", "Decide recorded traces by the policies of a file, without a node.")
+        {
+            config, traces, output, explain,
+        };
         command.SetAction(parsed =>
         {
             VerdictWriter writer = parsed.GetValue(output) == "jsonl"
                 ? new JsonVerdictWriter(parsed.InvocationConfiguration.Output)
                 : new TextVerdictWriter(parsed.InvocationConfiguration.Output, parsed.GetValue(explain));
-            return Run(parsed.GetRequiredValue(config), parsed.GetRequiredValue(traces), environment, writer, parsed.InvocationConfiguration.Error);
+            return Run(
+                parsed.GetRequiredValue(config),
+                parsed.GetRequiredValue(traces),
+                environment,
+                writer,
+                parsed.InvocationConfiguration.Error);
         });
         return command;
     }

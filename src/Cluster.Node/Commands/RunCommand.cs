@@ -10,7 +10,11 @@ internal static class RunCommand
     /// <summary>Adds it as a verb, and as what happens without one.</summary>
     public static void AddTo(RootCommand root, RunNode run, CommandEnvironment environment)
     {
-        Option<string?> config = new("--config") { Description = "Configuration file; without one, OTLP on 127.0.0.1:4317 and :4318, kept traces printed.", HelpName = "FILE" };
+        Option<string?> config = new("--config")
+        {
+            Description = "Configuration file; without one, OTLP on 127.0.0.1:4317 and :4318, kept traces printed.",
+            HelpName = "FILE",
+        };
         Option<string?> grpc = Address("--otlp-grpc", "Listen for OTLP/gRPC here instead of where the configuration says.");
         Option<string?> http = Address("--otlp-http", "Listen for OTLP/HTTP here instead of where the configuration says.");
         Option<string?> admin = Address("--admin", "Serve the admin endpoint here instead of where the configuration says.");
@@ -34,7 +38,13 @@ internal static class RunCommand
     }
 
     private static async Task<int> RunAsync(
-        string? path, ListenOverrides listen, bool demo, RunNode run, CommandEnvironment environment, TextWriter error, CancellationToken cancellationToken)
+        string? path,
+        ListenOverrides listen,
+        bool demo,
+        RunNode run,
+        CommandEnvironment environment,
+        TextWriter error,
+        CancellationToken cancellationToken)
     {
         ConfigurationSource? source = path is null ? ConfigurationSource.Default() : CommandLine.Open(path, error);
         if (source is null)
@@ -54,5 +64,6 @@ internal static class RunCommand
         return await run(configuration with { Demo = demo }, errors.All, cancellationToken);
     }
 
-    private static Option<string?> Address(string name, string description) => new(name) { Description = description, HelpName = "HOST:PORT" };
+    private static Option<string?> Address(string name, string description) =>
+        new(name) { Description = description, HelpName = "HOST:PORT" };
 }

@@ -54,7 +54,9 @@ internal sealed class CollectedTrace(TraceId traceId, int conditionWords)
     };
 }
 
-/// <summary>Groups the spans of any number of OTLP requests by trace and runs the policies' conditions over them. Not thread-safe.</summary>
+/// <summary>
+/// Groups the spans of any number of OTLP requests by trace and runs the policies' conditions over them. Not thread-safe.
+/// </summary>
 internal sealed class TraceCollection(PolicyProgram program)
 {
     private readonly Dictionary<TraceId, CollectedTrace> _byId = [];

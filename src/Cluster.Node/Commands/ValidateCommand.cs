@@ -11,7 +11,8 @@ internal static class ValidateCommand
     public static Command Create(CommandEnvironment environment)
     {
         Option<string> config = new("--config") { Description = "Configuration file to look at.", HelpName = "FILE", Required = true };
-        Command command = new("validate", "Check a configuration file: all its errors at once, what differs from a Collector, and what would run.") { config };
+        Command command = new(
+            "validate", "Check a configuration file: its errors, what differs from a Collector, and what would run.") { config };
         command.SetAction(parsed =>
             Run(parsed.GetRequiredValue(config), environment, parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error));
         return command;

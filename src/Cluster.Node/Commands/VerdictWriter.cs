@@ -113,8 +113,9 @@ internal sealed class TextVerdictWriter(TextWriter output, bool explain) : Verdi
             output.WriteLine();
         }
 
-        output.WriteLine(
-            $"{_decisions.Sum()} traces: {_decisions[(int)Decision.Sampled]} sampled, {_decisions[(int)Decision.NotSampled]} not sampled, {_decisions[(int)Decision.Dropped]} dropped");
+        (int sampled, int dropped) = (_decisions[(int)Decision.Sampled], _decisions[(int)Decision.Dropped]);
+        int all = _decisions.Sum();
+        output.WriteLine($"{all} traces: {sampled} sampled, {all - sampled - dropped} not sampled, {dropped} dropped");
     }
 
     private void Row(string trace, string spans, string duration, string decision, string policy) =>

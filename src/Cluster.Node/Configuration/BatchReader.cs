@@ -27,7 +27,7 @@ internal static class BatchReader
         section.Errors.Warning(
             section.Path,
             section.Line,
-            $"batches are counted in bytes here: {ConfigurationReading.BytesPerSpan} bytes a span make {options.MinBytes} to {options.MaxBytes} bytes",
+            InBytes(options),
             "for exact sizes write sending_queue.batch with sizer: bytes in the exporter");
         return options;
     }
@@ -70,12 +70,16 @@ internal static class BatchReader
             batch.Errors.Warning(
                 batch.Path,
                 batch.Line,
-                $"batches are counted in bytes here: {ConfigurationReading.BytesPerSpan} bytes a span make {options.MinBytes} to {options.MaxBytes} bytes",
+                InBytes(options),
                 "write sizer: bytes for exact sizes");
         }
 
         return options;
     }
+
+    private static string InBytes(BatchOptions options) =>
+        $"batches are counted in bytes here: {ConfigurationReading.BytesPerSpan} bytes a span "
+        + $"make {options.MinBytes} to {options.MaxBytes} bytes";
 
     private static BatchOptions FromSpans(long minimum, long maximum, TimeSpan timeout) =>
         FromBytes(minimum * ConfigurationReading.BytesPerSpan, maximum * ConfigurationReading.BytesPerSpan, timeout);

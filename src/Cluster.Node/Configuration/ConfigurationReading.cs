@@ -71,5 +71,6 @@ internal static class ConfigurationSectionExtensions
     }
 
     /// <summary>A string that is null when it is empty.</summary>
-    public static string? NonEmpty(this ConfigurationSection section, string key) => section.String(key) is { Length: > 0 } value ? value : null;
+    public static string? NonEmpty(this ConfigurationSection section, string key) =>
+        section.String(key) is { Length: > 0 } value ? value : null;
 }

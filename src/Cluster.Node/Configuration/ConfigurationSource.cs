@@ -31,7 +31,9 @@ public sealed record ConfigurationSource(string Name, string Yaml)
         return new ConfigurationSource(path, File.ReadAllText(path));
     }
 
-    /// <summary>A finding in the form <c>FILE:LINE: PATH: problem; fix</c>, warnings marked as such; without the line when there is none.</summary>
+    /// <summary>
+    /// A finding in the form <c>FILE:LINE: PATH: problem; fix</c>, warnings marked as such; without the line when there is none.
+    /// </summary>
     public string Describe(ConfigurationError finding)
     {
         string file = finding.Line > 0 ? $"{Name}:{finding.Line}" : Name;

@@ -10,12 +10,12 @@ namespace Cluster.Node.Configuration;
 /// <summary>
 /// Puts environment variables into a parsed file, as the Collector does
 /// (<see href="https://opentelemetry.io/docs/collector/configuration/#environment-variables"/>): <c>${env:NAME}</c>,
-/// <c>${env:NAME:-default}</c>, the older <c>${NAME}</c>, and <c>$$</c> for a dollar sign. Works on the nodes of the file, so that lines stay
-/// right; also resolves YAML merge keys (<c>&lt;&lt;</c>), which the YAML reader leaves as they are. Not thread-safe.
+/// <c>${env:NAME:-default}</c>, the older <c>${NAME}</c>, and <c>$$</c> for a dollar sign. Works on the nodes of the file, so that
+/// lines stay right; also resolves YAML merge keys (<c>&lt;&lt;</c>), which the YAML reader leaves as they are. Not thread-safe.
 /// </summary>
 /// <remarks>
-/// A value that is nothing but one reference takes the type that its text has in YAML, and still reads as a string where one is wanted. Text from a
-/// variable is taken as it is: references and dollar signs in it mean nothing.
+/// A value that is nothing but one reference takes the type that its text has in YAML, and still reads as a string where one is wanted.
+/// Text from a variable is taken as it is: references and dollar signs in it mean nothing.
 /// </remarks>
 internal sealed partial class EnvironmentExpansion(Func<string, string?> environment, ConfigurationErrors errors)
 {
@@ -174,7 +174,7 @@ internal sealed partial class EnvironmentExpansion(Func<string, string?> environ
             stream.Load(new StringReader(yaml));
             return stream.Documents is [{ RootNode: YamlMappingNode or YamlSequenceNode } document] ? document.RootNode : null;
         }
-        catch (YamlException)
+        catch (Exception e) when (e is YamlException or InvalidOperationException)
         {
             return null;
         }
@@ -194,7 +194,8 @@ internal sealed partial class EnvironmentExpansion(Func<string, string?> environ
         {
             if (source is not YamlMappingNode mapping)
             {
-                errors.Error(path, (int)source.Start.Line, "'<<' must name a mapping", "write '<<: *anchor' where the anchor marks a mapping");
+                errors.Error(
+                    path, (int)source.Start.Line, "'<<' must name a mapping", "write '<<: *anchor' where the anchor marks a mapping");
                 continue;
             }
 

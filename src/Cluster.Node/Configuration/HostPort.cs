@@ -44,18 +44,18 @@ internal readonly record struct HostPort(string Host, int Port)
     }
 
     /// <summary>True for an address that stands for every interface of the machine.</summary>
-    public bool IsAny => Host.Length == 0 || (IPAddress.TryParse(Host, out IPAddress? ip) && (ip.Equals(IPAddress.Any) || ip.Equals(IPAddress.IPv6Any)));
+    public bool IsAny => Host.Length == 0 || Ip is { } ip && (ip.Equals(IPAddress.Any) || ip.Equals(IPAddress.IPv6Any));
 
     /// <summary>True for an address that only this machine can reach.</summary>
     public bool IsLoopback =>
-        Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(Host, out IPAddress? ip) && IPAddress.IsLoopback(ip));
+        Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (Ip is { } ip && IPAddress.IsLoopback(ip));
 
     /// <summary>Whether two listeners with these addresses would get in each other's way.</summary>
     public bool Overlaps(HostPort other) =>
         Port != 0 && Port == other.Port
         && (IsAny || other.IsAny
             || Host.Equals(other.Host, StringComparison.OrdinalIgnoreCase)
-            || (IsLoopback && other.IsLoopback && (IsName || other.IsName)));
+            || (IsLoopback && other.IsLoopback && (Ip is null || other.Ip is null)));
 
     /// <summary>Whether a client of this machine that connects to <paramref name="target"/> reaches a listener at this address.</summary>
     public bool IsReachedBy(HostPort target) =>
@@ -67,7 +67,7 @@ internal readonly record struct HostPort(string Host, int Port)
         CultureInfo.InvariantCulture,
         $"{(Host.Length == 0 ? "0.0.0.0" : Host.Contains(':', StringComparison.Ordinal) ? "[" + Host + "]" : Host)}:{Port}");
 
-    private bool IsName => !IPAddress.TryParse(Host, out _);
+    private IPAddress? Ip => IPAddress.TryParse(Host, out IPAddress? ip) ? ip : null;
 
     private static bool SplitHost(string text, int colon, out string host, ref string problem)
     {
@@ -82,7 +82,8 @@ internal readonly record struct HostPort(string Host, int Port)
             }
 
             host = text[1..bracket];
-            problem = host.Contains(':', StringComparison.Ordinal) && IPAddress.TryParse(host, out _) ? "" : $"'{host}' is not an IPv6 address";
+            bool isV6 = host.Contains(':', StringComparison.Ordinal) && IPAddress.TryParse(host, out _);
+            problem = isV6 ? "" : $"'{host}' is not an IPv6 address";
             return problem.Length == 0;
         }
 

@@ -6,8 +6,9 @@ using Cluster.Sharding.Region;
 namespace Cluster.Node.Configuration;
 
 /// <summary>
-/// Reads a whole configuration file in the Collector's shape (<see href="https://opentelemetry.io/docs/collector/configuration/"/>), with every
-/// finding at once. What it knows is described in <c>docs/configuration.md</c>, which a test compares with it. Reads no file and no clock.
+/// Reads a whole configuration file in the Collector's shape
+/// (<see href="https://opentelemetry.io/docs/collector/configuration/"/>), with every finding at once. What it knows is described in
+/// <c>docs/configuration.md</c>, which a test compares with it. Reads no file and no clock.
 /// </summary>
 public static class NodeConfigurationReader
 {
@@ -19,7 +20,11 @@ public static class NodeConfigurationReader
     /// <param name="listen">Addresses from the command line; null for none.</param>
     /// <returns>Null when there is an error.</returns>
     public static NodeConfiguration? Read(
-        string yaml, Func<string, string?> environment, long availableMemoryBytes, ConfigurationErrors errors, ListenOverrides? listen = null) =>
+        string yaml,
+        Func<string, string?> environment,
+        long availableMemoryBytes,
+        ConfigurationErrors errors,
+        ListenOverrides? listen = null) =>
         Read(yaml, environment, availableMemoryBytes, listen ?? new ListenOverrides(), new ConfigurationReading(errors));
 
     /// <summary>Reads the file, noting in <paramref name="reading"/> what it knows.</summary>
@@ -85,7 +90,10 @@ public static class NodeConfigurationReader
                 {
                     if (used)
                     {
-                        receivers.Error(id, $"there is no receiver '{ComponentId.TypeOf(id)}' here", "use otlp; let a Collector translate to OTLP before this node");
+                        receivers.Error(
+                            id,
+                            $"there is no receiver '{ComponentId.TypeOf(id)}' here",
+                            "use otlp; let a Collector translate to OTLP before this node");
                     }
 
                     continue;

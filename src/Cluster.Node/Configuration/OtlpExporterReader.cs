@@ -9,9 +9,11 @@ internal static class OtlpExporterReader
     private static readonly TimeSpan LongestAttempt = TimeSpan.FromHours(1);
 
     /// <summary>Reads an <c>otlp</c> block.</summary>
-    public static ExporterBlock ReadGrpc(string id, ConfigurationSection section, BatchOptions? batchProcessor, ConfigurationReading reading)
+    public static ExporterBlock ReadGrpc(
+        string id, ConfigurationSection section, BatchOptions? batchProcessor, ConfigurationReading reading)
     {
-        section.NoEffect("connections are the client's own", "keepalive", "read_buffer_size", "write_buffer_size", "wait_for_ready", "balancer_name");
+        section.NoEffect(
+            "connections are the client's own", "keepalive", "read_buffer_size", "write_buffer_size", "wait_for_ready", "balancer_name");
         section.NotSupported("put credentials into headers", "auth", "middlewares");
         section.NotSupported("use sending_queue.batch", "batcher");
         section.NotSupported("use the name in endpoint, with tls.server_name_override", "authority");
@@ -34,13 +36,15 @@ internal static class OtlpExporterReader
     }
 
     /// <summary>Reads an <c>otlphttp</c> block.</summary>
-    public static ExporterBlock ReadHttp(string id, ConfigurationSection section, BatchOptions? batchProcessor, ConfigurationReading reading)
+    public static ExporterBlock ReadHttp(
+        string id, ConfigurationSection section, BatchOptions? batchProcessor, ConfigurationReading reading)
     {
         section.NoEffect("this node sends traces only", "metrics_endpoint", "logs_endpoint", "profiles_endpoint");
         section.NoEffect(
             "connections are the client's own",
             "read_buffer_size", "write_buffer_size", "max_idle_conns", "max_idle_conns_per_host", "max_conns_per_host", "idle_conn_timeout",
-            "disable_keep_alives", "http2_read_idle_timeout", "http2_ping_timeout", "force_attempt_http2", "cookies", "compression_params", "keepalive");
+            "disable_keep_alives", "http2_read_idle_timeout", "http2_ping_timeout", "force_attempt_http2", "cookies", "compression_params",
+            "keepalive");
         section.NotSupported("put credentials into headers", "auth", "middlewares");
         section.NotSupported("use sending_queue.batch", "batcher");
         section.NotSupported("set HTTPS_PROXY in the environment", "proxy_url");
@@ -62,8 +66,8 @@ internal static class OtlpExporterReader
             Batch = batch ?? batchProcessor ?? new BatchOptions(),
         };
         reading.Close(section);
-        return new ExporterBlock(
-            endpoint is null ? null : options, section, key, endpoint is null ? null : new HostPort(endpoint.Host.Trim('[', ']'), endpoint.Port));
+        HostPort? target = endpoint is null ? null : new HostPort(endpoint.Host.Trim('[', ']'), endpoint.Port);
+        return new ExporterBlock(endpoint is null ? null : options, section, key, target);
     }
 
     /// <summary>As gRPC in the Collector reads it: TLS unless <c>tls.insecure</c>, which <c>https://</c> overrides.</summary>
@@ -85,7 +89,8 @@ internal static class OtlpExporterReader
             address = address[(address.IndexOf('/', 6) + 1)..];
         }
 
-        if (!HostPort.TryParse(https || http ? address.TrimEnd('/') : address, out HostPort target, out string problem) || target.Port == 0 || target.Host.Length == 0)
+        address = https || http ? address.TrimEnd('/') : address;
+        if (!HostPort.TryParse(address, out HostPort target, out string problem) || target.Port == 0 || target.Host.Length == 0)
         {
             section.Error("endpoint", problem.Length > 0 ? problem : $"'{text}' names no host or port to connect to", Fix);
             return (null, null);
@@ -98,7 +103,9 @@ internal static class OtlpExporterReader
         else if (http && !insecure)
         {
             section.Warning(
-                "endpoint", "http:// does not switch TLS off, as in the Collector: TLS is used", "write tls: {insecure: true} for cleartext, or https://");
+                "endpoint",
+                "http:// does not switch TLS off, as in the Collector: TLS is used",
+                "write tls: {insecure: true} for cleartext, or https://");
         }
 
         return (new Uri((insecure && !https ? "http://" : "https://") + target), target);
@@ -116,7 +123,10 @@ internal static class OtlpExporterReader
         if (!Uri.TryCreate(text, UriKind.Absolute, out Uri? url) || url.Scheme is not ("http" or "https") || url.Host.Length == 0)
         {
             bool noScheme = HostPort.TryParse(text, out _, out _);
-            section.Error(key, noScheme ? $"'{text}' has no scheme" : $"'{text}' is not a URL", noScheme ? $"write http://{text} or https://{text}" : Fix);
+            section.Error(
+                key,
+                noScheme ? $"'{text}' has no scheme" : $"'{text}' is not a URL",
+                noScheme ? $"write http://{text} or https://{text}" : Fix);
             return null;
         }
 
@@ -128,7 +138,8 @@ internal static class OtlpExporterReader
         TimeSpan timeout = section.Duration("timeout", defaultValue);
         if (timeout == TimeSpan.Zero || timeout > LongestAttempt)
         {
-            section.Warning("timeout", "an attempt without a limit could wait for ever: 1h is the longest", "write a time, 10s for example");
+            section.Warning(
+                "timeout", "an attempt without a limit could wait for ever: 1h is the longest", "write a time, 10s for example");
             return LongestAttempt;
         }
 
@@ -170,7 +181,8 @@ internal static class OtlpExporterReader
 
         void Add(ConfigurationSection at, string key, string name, string? value)
         {
-            bool goodName = name.Length > 0 && name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
+            bool goodName = name.Length > 0 && name.All(
+                c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
             if (!goodName && name.Length > 0)
             {
                 at.Error(key, $"'{name}' is not a header name", "use letters, digits and hyphens");

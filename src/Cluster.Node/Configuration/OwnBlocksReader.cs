@@ -5,16 +5,22 @@ using Cluster.Sharding.Region;
 
 namespace Cluster.Node.Configuration;
 
-/// <summary>Reads the blocks that a Collector does not have: <c>admin</c>, <c>limits</c>, <c>completion</c>, <c>logging</c>, <c>workers</c>.</summary>
+/// <summary>
+/// Reads the blocks that a Collector does not have: <c>admin</c>, <c>limits</c>, <c>completion</c>, <c>logging</c>, <c>workers</c>.
+/// </summary>
 internal static class OwnBlocksReader
 {
     /// <summary>Reads <c>admin</c>.</summary>
-    public static AdminOptions ReadAdmin(ConfigurationSection root, ListenOverrides listen, List<Listener> listeners, ConfigurationReading reading)
+    public static AdminOptions ReadAdmin(
+        ConfigurationSection root, ListenOverrides listen, List<Listener> listeners, ConfigurationReading reading)
     {
         AdminOptions defaults = new();
         if (root.Section("admin") is not { } admin)
         {
-            return new AdminOptions { Endpoint = ReceiverReader.Listen("admin", Nothing(root), listen.Admin, "--admin", defaults.Endpoint!, listeners) };
+            return new AdminOptions
+            {
+                Endpoint = ReceiverReader.Listen("admin", Nothing(root), listen.Admin, "--admin", defaults.Endpoint!, listeners),
+            };
         }
 
         bool enabled = admin.Bool("enabled", true) || listen.Admin is not null;
@@ -47,7 +53,8 @@ internal static class OwnBlocksReader
         hard = hardOnly ? hard : limits.ByteSize("memory_hard", soft + soft / 4, 1 << 20);
         if (hard < soft)
         {
-            limits.Error("memory_hard", $"{hard} is less than memory_soft ({soft})", "use memory_soft or more; a quarter more is the default");
+            limits.Error(
+                "memory_hard", $"{hard} is less than memory_soft ({soft})", "use memory_soft or more; a quarter more is the default");
         }
 
         if (hard > availableMemoryBytes && (limits.Has("memory_hard") || limits.Has("memory_soft")))
@@ -82,9 +89,10 @@ internal static class OwnBlocksReader
         TimeSpan settle = completion.Duration("settle", sharding.Settle);
         if (settle > sharding.DecisionWait)
         {
+            string wait = GoDuration.Format(sharding.DecisionWait);
             completion.Warning(
                 "settle",
-                $"{GoDuration.Format(settle)} is longer than decision_wait ({GoDuration.Format(sharding.DecisionWait)}), so it never comes first",
+                $"{GoDuration.Format(settle)} is longer than decision_wait ({wait}): it never comes first",
                 "use a shorter time");
         }
 

@@ -10,7 +10,11 @@ namespace Cluster.Node.Configuration;
 /// <param name="Processors">IDs, in order; null when the list is wrong.</param>
 /// <param name="Exporters">IDs, in order; null when the list is wrong.</param>
 internal sealed record Pipeline(
-    string Id, ConfigurationSection Section, IReadOnlyList<string>? Receivers, IReadOnlyList<string>? Processors, IReadOnlyList<string>? Exporters)
+    string Id,
+    ConfigurationSection Section,
+    IReadOnlyList<string>? Receivers,
+    IReadOnlyList<string>? Processors,
+    IReadOnlyList<string>? Exporters)
 {
     /// <summary>The names in one of its lists; null when that is wrong.</summary>
     public IReadOnlyList<string>? this[string kind] => kind switch
@@ -35,7 +39,8 @@ internal static class PipelineReader
         ReadExtensions(root);
         if (root.Section("service") is not { } service)
         {
-            root.Error("service", "is missing", "name the components to run under service.pipelines.traces: receivers, processors, exporters");
+            root.Error(
+                "service", "is missing", "name the components to run under service.pipelines.traces: receivers, processors, exporters");
             return null;
         }
 
@@ -61,7 +66,7 @@ internal static class PipelineReader
             int line = pipeline.Section.LineOf(kind);
             if (!defined.Contains(names[i]))
             {
-                string fix = defined.Length == 0 ? $"define it under '{kind}'" : $"define it under '{kind}', or name one of: {string.Join(", ", defined)}";
+                string fix = $"define it under '{kind}'" + (defined.Length == 0 ? "" : $", or name one of: {string.Join(", ", defined)}");
                 pipeline.Section.Errors.Error(path, line, $"'{names[i]}' is not defined", fix);
             }
             else if (names.Take(i).Contains(names[i]))
@@ -91,7 +96,10 @@ internal static class PipelineReader
             string signal = ComponentId.TypeOf(id);
             if (OtherSignals.Contains(signal))
             {
-                pipelines.Error(id, $"a pipeline for {signal} cannot run here: this node takes traces only", "keep it in a Collector, and remove it here");
+                pipelines.Error(
+                    id,
+                    $"a pipeline for {signal} cannot run here: this node takes traces only",
+                    "keep it in a Collector, and remove it here");
             }
             else if (signal != "traces")
             {
@@ -131,7 +139,8 @@ internal static class PipelineReader
         if (names is [] || !section.Has(kind))
         {
             string example = kind switch { "receivers" => "[otlp]", "processors" => "[tail_sampling]", _ => "[otlp/backend]" };
-            section.Error(kind, section.Has(kind) ? "must not be empty" : "is missing", $"list what the pipeline uses, {example} for example");
+            section.Error(
+                kind, section.Has(kind) ? "must not be empty" : "is missing", $"list what the pipeline uses, {example} for example");
             return null;
         }
 
@@ -166,7 +175,8 @@ internal static class PipelineReader
             if (root.Section("extensions")?.Has(names[i]) != true)
             {
                 string path = string.Create(CultureInfo.InvariantCulture, $"{service.PathOf("extensions")}[{i}]");
-                service.Errors.Error(path, service.LineOf("extensions"), $"'{names[i]}' is not defined", "define it under 'extensions', or remove the name");
+                service.Errors.Error(
+                    path, service.LineOf("extensions"), $"'{names[i]}' is not defined", "define it under 'extensions', or remove the name");
             }
         }
     }

@@ -15,6 +15,12 @@ internal sealed record ProcessorBlocks(string Id, ShardRegionOptions Sharding, P
 /// <summary>Reads <c>processors</c>.</summary>
 internal static class ProcessorReader
 {
+    private static readonly string[] MemoryLimiterKeys =
+    [
+        "check_interval", "limit_mib", "spike_limit_mib", "limit_percentage", "spike_limit_percentage",
+        "min_gc_interval_when_soft_limited", "min_gc_interval_when_hard_limited",
+    ];
+
     /// <summary>Reads every block; what the pipeline uses is returned, null when it has no <c>tail_sampling</c> processor.</summary>
     public static ProcessorBlocks? Read(ConfigurationSection root, Pipeline? pipeline, ConfigurationReading reading)
     {
@@ -32,7 +38,8 @@ internal static class ProcessorReader
                         (ShardRegionOptions options, PolicySet? policies) = TailSamplingReader.Read(section, reading);
                         if (used && tailSampling is not null)
                         {
-                            processors.Error(id, $"is a second tail_sampling processor, after {tailSampling.Id}", "keep one; put all policies into it");
+                            processors.Error(
+                                id, $"is a second tail_sampling processor, after {tailSampling.Id}", "keep one; put all policies into it");
                         }
                         else if (used)
                         {
@@ -59,7 +66,8 @@ internal static class ProcessorReader
             PipelineReader.CheckReferences(pipeline, "processors", processors);
             if (pipeline.Processors is { } names && !names.Any(p => ComponentId.TypeOf(p) == "tail_sampling"))
             {
-                pipeline.Section.Error("processors", "has no tail_sampling processor", "add 'tail_sampling', and define it under 'processors'");
+                pipeline.Section.Error(
+                    "processors", "has no tail_sampling processor", "add 'tail_sampling', and define it under 'processors'");
             }
         }
 
@@ -69,9 +77,11 @@ internal static class ProcessorReader
     private static void ReadMemoryLimiter(ConfigurationSection section, ConfigurationReading reading)
     {
         section.Errors.Warning(
-            section.Path, section.Line, "memory_limiter has no effect here", "limits.memory_soft and limits.memory_hard bound memory, and are always on");
-        foreach (string key in (ReadOnlySpan<string>)
-            ["check_interval", "limit_mib", "spike_limit_mib", "limit_percentage", "spike_limit_percentage", "min_gc_interval_when_soft_limited", "min_gc_interval_when_hard_limited"])
+            section.Path,
+            section.Line,
+            "memory_limiter has no effect here",
+            "limits.memory_soft and limits.memory_hard bound memory, and are always on");
+        foreach (string key in MemoryLimiterKeys)
         {
             section.Ignore(key);
         }
@@ -83,8 +93,8 @@ internal static class ProcessorReader
     {
         "groupbytrace" => "remove it: tail_sampling groups spans by itself",
         "probabilistic_sampler" => "use a policy of type probabilistic",
-        "attributes" or "resource" or "resourcedetection" or "k8sattributes" or "k8s_attributes" or "transform" or "filter" or "redaction" or "span" =>
-            "run it in a Collector before or behind this node",
+        "attributes" or "resource" or "resourcedetection" or "k8sattributes" or "k8s_attributes" or "transform" or "filter" or "redaction"
+            or "span" => "run it in a Collector before or behind this node",
         _ => "use tail_sampling, batch or memory_limiter; run others in a Collector before or behind this node",
     };
 }

@@ -21,7 +21,8 @@ internal static class QueueReader
 
         if (!queue.Bool("enabled", true))
         {
-            queue.Warning("enabled", "has no effect here", "a queue in memory is always there: a kept trace must not be lost to a slow back end");
+            queue.Warning(
+                "enabled", "has no effect here", "a queue in memory is always there: a kept trace must not be lost to a slow back end");
         }
 
         queue.NotSupported("queues are in memory; remove it", "storage");
@@ -67,11 +68,12 @@ internal static class QueueReader
             retry.Error("randomization_factor", $"{options.RandomizationFactor} is out of range", "use 0 to 1");
         }
 
+        string initial = GoDuration.Format(options.InitialInterval);
         if (options.MaxInterval < options.InitialInterval)
         {
             retry.Error(
                 retry.Has("max_interval") ? "max_interval" : "initial_interval",
-                $"max_interval ({GoDuration.Format(options.MaxInterval)}) is shorter than initial_interval ({GoDuration.Format(options.InitialInterval)})",
+                $"max_interval ({GoDuration.Format(options.MaxInterval)}) is shorter than initial_interval ({initial})",
                 "make max_interval the longer one");
         }
 
@@ -79,7 +81,7 @@ internal static class QueueReader
         {
             retry.Error(
                 "max_elapsed_time",
-                $"{GoDuration.Format(options.MaxElapsedTime)} is shorter than initial_interval ({GoDuration.Format(options.InitialInterval)})",
+                $"{GoDuration.Format(options.MaxElapsedTime)} is shorter than initial_interval ({initial})",
                 "use a longer time, or 0 to never give up");
         }
 

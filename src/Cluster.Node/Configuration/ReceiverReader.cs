@@ -43,7 +43,8 @@ internal static class ReceiverReader
 
         if (grpc is null && http is null)
         {
-            section.Error("protocols", section.Has("protocols") ? "names no protocol" : "is missing", "write 'grpc:' or 'http:' under it, or both");
+            section.Error(
+                "protocols", section.Has("protocols") ? "names no protocol" : "is missing", "write 'grpc:' or 'http:' under it, or both");
         }
 
         reading.Close(section);
@@ -78,7 +79,8 @@ internal static class ReceiverReader
         return address.ToString();
     }
 
-    private static OtlpGrpcOptions ReadGrpc(ConfigurationSection grpc, string? given, List<Listener> listeners, ConfigurationReading reading)
+    private static OtlpGrpcOptions ReadGrpc(
+        ConfigurationSection grpc, string? given, List<Listener> listeners, ConfigurationReading reading)
     {
         ReadTransport(grpc);
         grpc.NoEffect("buffers and keep-alive are the server's own", "read_buffer_size", "write_buffer_size", "keepalive");
@@ -98,7 +100,8 @@ internal static class ReceiverReader
         return options;
     }
 
-    private static OtlpHttpOptions ReadHttp(ConfigurationSection http, string? given, List<Listener> listeners, ConfigurationReading reading)
+    private static OtlpHttpOptions ReadHttp(
+        ConfigurationSection http, string? given, List<Listener> listeners, ConfigurationReading reading)
     {
         ReadTransport(http);
         http.NoEffect("this node takes traces only", "metrics_url_path", "logs_url_path", "profiles_url_path");

@@ -49,7 +49,7 @@ internal static class RelationChecks
             errors.Warning(
                 "exporters",
                 exporters[0].Section.Line,
-                $"the sending queues together may hold {bytes >> 20} MiB, more than half of the memory there is ({availableMemoryBytes >> 20} MiB)",
+                $"the sending queues may hold {bytes >> 20} MiB, more than half of the memory there is ({availableMemoryBytes >> 20} MiB)",
                 "lower sending_queue.queue_size");
         }
     }

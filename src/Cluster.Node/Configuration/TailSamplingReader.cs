@@ -24,7 +24,7 @@ internal static class TailSamplingReader
         {
             section.Warning(
                 "decision_wait_after_root_received",
-                $"{GoDuration.Format(afterRoot)} is longer than decision_wait ({GoDuration.Format(wait)}), so it never comes first",
+                $"{GoDuration.Format(afterRoot)} is longer than decision_wait ({GoDuration.Format(wait)}): it never comes first",
                 "use a shorter time");
         }
 
@@ -49,7 +49,9 @@ internal static class TailSamplingReader
         if (strategy == "span-ingest")
         {
             section.Error(
-                "sampling_strategy", "'span-ingest' is not supported", "use trace-complete, with decision_wait_after_root_received for early decisions");
+                "sampling_strategy",
+                "'span-ingest' is not supported",
+                "use trace-complete, with decision_wait_after_root_received for early decisions");
         }
         else if (strategy is not ("trace-complete" or ""))
         {
@@ -61,7 +63,7 @@ internal static class TailSamplingReader
         section.NoEffect("the node always runs 'workers' loops over its shards, and rates are never divided", "num_shards");
         section.NoEffect("spans are never copied apart", "mutates_data");
         section.NoEffect(
-            "pending traces are never evicted: beyond num_traces the oldest is decided early by the policies, beyond limits.memory_soft clients are asked to wait",
+            "no pending trace is ever evicted: beyond num_traces the oldest is decided early, beyond limits.memory_soft clients wait",
             "block_on_overflow");
     }
 

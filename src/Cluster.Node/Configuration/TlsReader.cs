@@ -19,7 +19,8 @@ internal static class TlsReader
 
         tls.NotSupported(NotAFile, "cert_pem", "key_pem", "ca_pem");
         tls.NoEffect("certificates are read once, at the start", "reload_interval", "client_ca_file_reload");
-        tls.NoEffect("it is about clients of other servers; client_ca_file says whom this door trusts", "ca_file", "include_system_ca_certs_pool");
+        tls.NoEffect(
+            "it is about clients of other servers; client_ca_file says whom this door trusts", "ca_file", "include_system_ca_certs_pool");
         ReadCommon(tls);
         TlsServerOptions options = new()
         {
@@ -80,6 +81,11 @@ internal static class TlsReader
                 break;
         }
 
-        tls.NotSupported("leave it out: TLS 1.2 and 1.3 are spoken, with the system's cipher suites", "max_version", "cipher_suites", "curve_preferences", "tpm");
+        tls.NotSupported(
+            "leave it out: TLS 1.2 and 1.3 are spoken, with the system's cipher suites",
+            "max_version",
+            "cipher_suites",
+            "curve_preferences",
+            "tpm");
     }
 }

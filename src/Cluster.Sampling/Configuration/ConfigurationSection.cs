@@ -98,6 +98,12 @@ public sealed class ConfigurationSection
             errors.Error("", (int)e.Start.Line, "not valid YAML: " + e.Message, "check indentation and quotes near this line");
             return null;
         }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // What the YAML library throws at some malformed documents; it does not say where.
+            errors.Error("", 0, "not valid YAML", "check braces, brackets and indentation");
+            return null;
+        }
     }
 
     /// <summary>Whether the key is there, even without a value. Does not note it as known.</summary>

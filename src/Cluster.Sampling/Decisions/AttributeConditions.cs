@@ -40,6 +40,9 @@ internal sealed class AttributeConditions
     /// <summary>Whether anything is asked of attributes at all.</summary>
     public bool Any => _keys.Length > 0;
 
+    /// <summary>Values that took too much work to judge.</summary>
+    public long GivenUp => _keys.Sum(k => k.Conditions.Sum(c => c.Condition.GivenUp));
+
     /// <summary>A bit for every length of a key that is asked for; bit 63 for all lengths from 63 on.</summary>
     public ulong KeyLengths => _lengths;
 

@@ -6,6 +6,9 @@ internal abstract class AttributeCondition
     /// <summary>Whether the value meets the condition. Must not allocate, whatever the value.</summary>
     public abstract bool IsMet(in AttributeValue value, bool onResource);
 
+    /// <summary>Values that took too much work to judge, and so did not meet it.</summary>
+    public virtual long GivenUp => 0;
+
     /// <summary>The condition for one worker loop: itself, or one with a cache of its own.</summary>
     public virtual AttributeCondition ForProgram() => this;
 }

@@ -37,6 +37,12 @@ public sealed class PolicyProgram
     /// <summary>The set this program runs.</summary>
     public PolicySet Set { get; }
 
+    /// <summary>
+    /// Attribute values so far that an expression gave up on, because deciding on them took too much work: they count as no match.
+    /// Read by the thread that uses the program.
+    /// </summary>
+    public long MatchesGivenUp => _attributes.GivenUp;
+
     /// <summary>Sets the bits of the conditions that the resource meets.</summary>
     /// <param name="resource">A well-formed <c>Resource</c> message; may be empty. Reading stops where it is not well-formed.</param>
     /// <param name="conditions">At least <see cref="PolicySet.ConditionWords"/> long; bits are only ever added.</param>

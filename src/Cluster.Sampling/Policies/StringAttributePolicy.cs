@@ -93,6 +93,8 @@ internal sealed class StringAttributePolicy(string key, IReadOnlyList<string> va
     {
         private readonly Re2Matcher _matcher = new(program);
 
+        public override long GivenUp => _matcher.GivenUp;
+
         public override bool IsMet(in AttributeValue value, bool onResource) =>
             (onResource || value.Text.Length > 0) && _matcher.IsMatch(value.Text);
 

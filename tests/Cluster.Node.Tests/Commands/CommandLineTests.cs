@@ -104,7 +104,8 @@ public sealed class CommandLineTests : IDisposable
               receives  OTLP/gRPC on 0.0.0.0:4317
                         OTLP/HTTP on 0.0.0.0:4318/v1/traces
               decides   10s after a trace's first span
-                        up to 50000 traces wait; 100000 sampled and 400000 other decisions are remembered
+                        up to 50000 traces wait
+                        100000 sampled and 400000 other decisions are remembered
               policies  1. errors (status_code)
                         2. slow (latency)
                         3. a tenth of the rest (probabilistic)
@@ -119,7 +120,7 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public async Task Validate_WrongFile_PrintsErrorsThenTheImportReport()
     {
-        string path = _shell.File("node.yaml", TestFiles.Minimal(tailSampling: "num_shards: 4", rest: "workers: 0\nadmim: {}"));
+        string path = _shell.File("node.yaml", TestFiles.Minimal(tailSampling: "mutates_data: true", rest: "workers: 0\nadmim: {}"));
 
         Assert.Equal(1, await _shell.RunAsync("validate", "--config", path));
         Assert.Equal(
@@ -134,7 +135,7 @@ public sealed class CommandLineTests : IDisposable
             node.yaml: 2 errors, 1 warning
 
             Import report: what is read but differs from a Collector, or may not be meant so
-              node.yaml:6: warning: processors.tail_sampling.num_shards: has no effect here; the node always runs 'workers' loops over its shards, and rates are never divided
+              node.yaml:6: warning: processors.tail_sampling.mutates_data: has no effect here; spans are never copied apart
 
             """,
             _shell.Output);

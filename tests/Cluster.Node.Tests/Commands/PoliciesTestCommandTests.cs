@@ -8,7 +8,9 @@ public sealed class PoliciesTestCommandTests : IDisposable
 {
     private const string Policies = """
         policies:
-          - { name: no probes, type: drop, drop: { drop_sub_policy: [ { name: probe, type: string_attribute, string_attribute: { key: http.route, values: [/healthz] } } ] } }
+          - name: no probes
+            type: drop
+            drop: { drop_sub_policy: [ { name: p, type: string_attribute, string_attribute: { key: http.route, values: [/healthz] } } ] }
           - { name: errors, type: status_code, status_code: { status_codes: [ERROR] } }
           - { name: slow, type: latency, latency: { threshold_ms: 500 } }
         """;
@@ -20,7 +22,7 @@ public sealed class PoliciesTestCommandTests : IDisposable
     [Fact]
     public async Task Test_Jsonl_PrintsOneObjectATrace()
     {
-        string traces = _shell.File("traces.pb", new TraceBuilder().Span(1, 1).Error().ToBytes());
+        string traces = _shell.File("traces.pb", Traces().Span(1, 1).Error().ToBytes());
 
         Assert.Equal(0, await RunAsync(Policies, "--traces", traces, "--output", "jsonl"));
 
@@ -29,15 +31,17 @@ public sealed class PoliciesTestCommandTests : IDisposable
             """{"traceId":"9e3779b97f4a7c150000000000000001","decision":"sampled","policy":"errors","votes":[""",
             _shell.Output[.._shell.Output.IndexOf("{\"policy\"", StringComparison.Ordinal)]);
         Assert.Equal(["no probes:not_sampled", "errors:sampled", "slow:not_sampled"], Votes(line.RootElement));
-        Assert.All(line.RootElement.GetProperty("votes").EnumerateArray(), v => Assert.Equal(["policy", "vote", "reason"], v.EnumerateObject().Select(p => p.Name)));
+        Assert.All(
+            line.RootElement.GetProperty("votes").EnumerateArray(),
+            v => Assert.Equal(["policy", "vote", "reason"], v.EnumerateObject().Select(p => p.Name)));
         Assert.EndsWith("\n", _shell.Output, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Test_SpansOfATraceInSeveralFiles_AreDecidedTogether()
     {
-        string first = _shell.File("1.pb", new TraceBuilder().Span(2, 1, startMs: 0).Span(1, 1).ToBytes());
-        string second = _shell.File("2.pb", new TraceBuilder().Span(2, 2, parent: 1, startMs: 600).ToBytes());
+        string first = _shell.File("1.pb", Traces().Span(2, 1, startMs: 0).Span(1, 1).ToBytes());
+        string second = _shell.File("2.pb", Traces().Span(2, 2, parent: 1, startMs: 600).ToBytes());
 
         Assert.Equal(0, await RunAsync(Policies, "--traces", first, second, "--output", "jsonl"));
 
@@ -47,7 +51,7 @@ public sealed class PoliciesTestCommandTests : IDisposable
     [Fact]
     public async Task Test_Dropped_EndsTheEvaluation()
     {
-        string traces = _shell.File("traces.pb", new TraceBuilder().Span(1, 1).With("http.route", "/healthz").Error().ToBytes());
+        string traces = _shell.File("traces.pb", Traces().Span(1, 1).With("http.route", "/healthz").Error().ToBytes());
 
         Assert.Equal(0, await RunAsync(Policies, "--traces", traces, "--output", "jsonl"));
 
@@ -59,8 +63,8 @@ public sealed class PoliciesTestCommandTests : IDisposable
     [Fact]
     public async Task Test_JsonDocumentAndJsonLines_AreBothRead()
     {
-        string one = Json(new TraceBuilder().Span(1, 1).Error().Span(2, 1).ToBytes());
-        string two = Json(new TraceBuilder().Span(3, 1, durationMs: 700).ToBytes());
+        string one = Json(Traces().Span(1, 1).Error().Span(2, 1).ToBytes());
+        string two = Json(Traces().Span(3, 1, durationMs: 700).ToBytes());
         using JsonDocument parsed = JsonDocument.Parse(one);
         string document = _shell.File("document.json", "\uFEFF\n" + JsonSerializer.Serialize(parsed, Indented));
         string lines = _shell.File("lines.jsonl", one.Replace("0001\"", "0009\"", StringComparison.Ordinal) + "\n" + two + "\n\n");
@@ -77,7 +81,7 @@ public sealed class PoliciesTestCommandTests : IDisposable
     public async Task Test_ProtobufThatBeginsLikeJson_IsProtobuf()
     {
         // A first ResourceSpans of 123 bytes: line feed, opening brace.
-        TraceBuilder builder = new TraceBuilder().Span(1, 1, name: "").Error();
+        TraceBuilder builder = Traces().Span(1, 1, name: "").Error();
         builder.LastSpan.Name = new string('x', 123 - (builder.ToBytes().Length - 2) - 2);
         byte[] bytes = builder.ToBytes();
         Assert.Equal("\n{"u8, bytes.AsSpan(0, 2));
@@ -91,7 +95,8 @@ public sealed class PoliciesTestCommandTests : IDisposable
     [Fact]
     public async Task Test_Text_IsATable()
     {
-        string traces = _shell.File("traces.pb", new TraceBuilder().Span(1, 1).Error().Span(2, 1).Span(3, 1).With("http.route", "/healthz").ToBytes());
+        string traces = _shell.File(
+            "traces.pb", Traces().Span(1, 1).Error().Span(2, 1).Span(3, 1).With("http.route", "/healthz").ToBytes());
 
         Assert.Equal(0, await RunAsync(Policies, "--traces", traces));
 
@@ -111,7 +116,7 @@ public sealed class PoliciesTestCommandTests : IDisposable
     [Fact]
     public async Task Test_TextWithExplain_AddsVotesAndReasons()
     {
-        string traces = _shell.File("traces.pb", new TraceBuilder().Span(1, 1, durationMs: 812).ToBytes());
+        string traces = _shell.File("traces.pb", Traces().Span(1, 1, durationMs: 812).ToBytes());
 
         Assert.Equal(0, await RunAsync(Policies, "--traces", traces, "--explain"));
 
@@ -125,7 +130,7 @@ public sealed class PoliciesTestCommandTests : IDisposable
     [Fact]
     public async Task Test_RateLimit_GrantsItsBurstOnceInOrder()
     {
-        TraceBuilder builder = new();
+        TraceBuilder builder = Traces();
         for (ulong trace = 1; trace <= 4; trace++)
         {
             builder.Span(trace, 1).Span(trace, 2, 1);
@@ -142,7 +147,7 @@ public sealed class PoliciesTestCommandTests : IDisposable
     [Fact]
     public async Task Test_TraceOverMaximumSize_IsNotSampledUnasked()
     {
-        string traces = _shell.File("traces.pb", new TraceBuilder().Span(1, 1, name: new string('x', 2000)).Error().Span(2, 1).Error().ToBytes());
+        string traces = _shell.File("traces.pb", Traces().Span(1, 1, name: new string('x', 2000)).Error().Span(2, 1).Error().ToBytes());
 
         Assert.Equal(0, await RunAsync(Policies + "\nmaximum_trace_size_bytes: 1000", "--traces", traces, "--output", "jsonl"));
 
@@ -154,7 +159,7 @@ public sealed class PoliciesTestCommandTests : IDisposable
     [Fact]
     public async Task Test_RepeatedAndInvalidSpans_AreCountedOnStandardError()
     {
-        TraceBuilder builder = new TraceBuilder().Span(1, 1).Error().Span(1, 1).Error().Span(2, 1);
+        TraceBuilder builder = Traces().Span(1, 1).Error().Span(1, 1).Error().Span(2, 1);
         builder.LastSpan.SpanId = Google.Protobuf.ByteString.Empty;
         string traces = _shell.File("traces.pb", builder.ToBytes());
 
@@ -180,6 +185,25 @@ public sealed class PoliciesTestCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Test_DamagedTraces_NeverCrash()
+    {
+        byte[] protobuf = Traces().Span(1, 1).With("http.route", "/x").Error().Event("e").Span(2, 1).Span(1, 2, 1).ToBytes();
+        byte[] json = System.Text.Encoding.UTF8.GetBytes(Json(protobuf));
+        Random random = new(7);
+        for (int i = 0; i < 200; i++)
+        {
+            byte[] damaged = [.. i % 2 == 0 ? protobuf : json];
+            for (int damage = random.Next(1, 5); damage > 0; damage--)
+            {
+                damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
+            }
+
+            string traces = _shell.File("traces", damaged[..random.Next(damaged.Length + 1)]);
+            Assert.InRange(await RunAsync(Policies, "--traces", traces), 0, 1);
+        }
+    }
+
+    [Fact]
     public async Task Test_MissingTraces_IsAUsageError()
     {
         Assert.Equal(2, await RunAsync(Policies, "--traces", "/nowhere/traces"));
@@ -196,12 +220,33 @@ public sealed class PoliciesTestCommandTests : IDisposable
     [Fact]
     public async Task Test_WholeConfigurationOrBlock_IsRead()
     {
-        string traces = _shell.File("traces.pb", new TraceBuilder().Span(1, 1).ToBytes());
+        string traces = _shell.File("traces.pb", Traces().Span(1, 1).ToBytes());
 
         Assert.Equal(0, await RunAsync(Configuration.TestFiles.Minimal(), "--traces", traces, "--output", "jsonl"));
         Assert.Equal(["1:sampled:all"], Decisions());
-        Assert.Equal(0, await RunAsync("tail_sampling/x:\n  decision_wait: 1s\n  policies: [{ name: all, type: always_sample }]", "--traces", traces, "--output", "jsonl"));
+        Assert.Equal(
+            0,
+            await RunAsync("tail_sampling/x:\n  policies: [{ name: all, type: always_sample }]", "--traces", traces, "--output", "jsonl"));
         Assert.Equal(["1:sampled:all"], Decisions());
+    }
+
+    [Fact]
+    public async Task Test_WholeConfiguration_IsReadForItsPoliciesOnly()
+    {
+        string traces = _shell.File("traces.pb", Traces().Span(1, 1).ToBytes());
+        string config = Configuration.TestFiles.Minimal(rest: "workers: ${env:MISSING}")
+            .Replace("\nprocessors:", "\nprocessors:\n  tail_sampling/unused: { policies: [] }", StringComparison.Ordinal);
+
+        Assert.Equal(0, await RunAsync(config, "--traces", traces, "--output", "jsonl"));
+        Assert.Equal(["1:sampled:all"], Decisions());
+    }
+
+    [Fact]
+    public async Task Test_FileWithoutPolicies_SaysSo()
+    {
+        Assert.Equal(1, await RunAsync("receivers:\n  otlp:", "--traces", _shell.File("empty", "")));
+        Assert.Equal(
+            "policies.yaml:1: no policies; write 'policies:' at the top, or name a whole configuration\n", _shell.Error);
     }
 
     [Fact]
@@ -212,10 +257,13 @@ public sealed class PoliciesTestCommandTests : IDisposable
         Assert.Equal(1, await RunAsync(policies, "--traces", _shell.File("empty", "")));
 
         Assert.Equal(3, _shell.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
-        Assert.Contains("policies.yaml:4: decison_wait: unknown key; did you mean 'decision_wait'?", _shell.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "policies.yaml:4: decison_wait: unknown key; did you mean 'decision_wait'?", _shell.Error, StringComparison.Ordinal);
     }
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    private static TraceBuilder Traces() => new TraceBuilder().Resource("service");
 
     private Task<int> RunAsync(string config, params string[] args) =>
         _shell.RunAsync(["policies", "test", "--config", _shell.File("policies.yaml", config), .. args]);
@@ -226,7 +274,8 @@ public sealed class PoliciesTestCommandTests : IDisposable
         .. _shell.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line =>
         {
             JsonElement trace = JsonDocument.Parse(line).RootElement;
-            return $"{trace.GetProperty("traceId").GetString()![16..].TrimStart('0')}:{trace.GetProperty("decision")}:{trace.GetProperty("policy")}";
+            string number = trace.GetProperty("traceId").GetString()![16..].TrimStart('0');
+            return $"{number}:{trace.GetProperty("decision")}:{trace.GetProperty("policy")}";
         }),
     ];
 

@@ -40,7 +40,8 @@ internal sealed class Shell : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private Task<int> RunNodeAsync(NodeConfiguration configuration, IReadOnlyList<ConfigurationError> warnings, CancellationToken cancellationToken)
+    private Task<int> RunNodeAsync(
+        NodeConfiguration configuration, IReadOnlyList<ConfigurationError> warnings, CancellationToken cancellationToken)
     {
         (Started, Warnings) = (configuration, warnings);
         return Task.FromResult(42);

@@ -5,6 +5,8 @@ namespace Cluster.Node.Tests.Configuration;
 
 public sealed class EnvironmentExpansionTests
 {
+    private const string WriteEnv = "; write ${env:NAME} or ${env:NAME:-default}, and $$ for a dollar sign";
+
     [Theory]
     [InlineData("${env:HOST}", "10.0.0.7")]
     [InlineData("${HOST}", "10.0.0.7")]
@@ -54,7 +56,9 @@ public sealed class EnvironmentExpansionTests
 
         section.Int64("port", 0);
 
-        Assert.Equal("line 1: port: must be an integer, found the string '15317'; write a whole number without quotes", Assert.Single(errors.All).ToString());
+        Assert.Equal(
+            "line 1: port: must be an integer, found the string '15317'; write a whole number without quotes",
+            Assert.Single(errors.All).ToString());
     }
 
     [Fact]
@@ -70,9 +74,9 @@ public sealed class EnvironmentExpansionTests
     [Theory]
     [InlineData("${env:MISSING}", "the environment variable MISSING is not set; set it, or give a default: ${env:MISSING:-default}")]
     [InlineData("x${MISSING}", "the environment variable MISSING is not set; set it, or give a default: ${env:MISSING:-default}")]
-    [InlineData("${file:/x}", "'file' in '${file:/x}' is not a known source; write ${env:NAME} or ${env:NAME:-default}, and $$ for a dollar sign")]
-    [InlineData("${env:}", "'' is not a variable name; write ${env:NAME} or ${env:NAME:-default}, and $$ for a dollar sign")]
-    [InlineData("${1}", "'1' is not a variable name; write ${env:NAME} or ${env:NAME:-default}, and $$ for a dollar sign")]
+    [InlineData("${file:/x}", "'file' in '${file:/x}' is not a known source" + WriteEnv)]
+    [InlineData("${env:}", "'' is not a variable name" + WriteEnv)]
+    [InlineData("${1}", "'1' is not a variable name" + WriteEnv)]
     public void Expand_WrongReference_IsAnErrorWithPathAndLine(string yaml, string problem)
     {
         Expand("a:\n  - b: " + yaml, out ConfigurationErrors errors);
@@ -92,7 +96,8 @@ public sealed class EnvironmentExpansionTests
     [Fact]
     public void Expand_MergeKey_AddsWhatIsNotThere()
     {
-        ConfigurationSection section = Expand("a: &x {one: 1, two: 2}\nb: &y {<<: *x, two: 22, three: 3}\nc: {<<: [*y], four: 4}", out ConfigurationErrors errors);
+        ConfigurationSection section = Expand(
+            "a: &x {one: 1, two: 2}\nb: &y {<<: *x, two: 22, three: 3}\nc: {<<: [*y], four: 4}", out ConfigurationErrors errors);
 
         ConfigurationSection c = section.Section("c")!;
         Assert.Equal([1, 22, 3, 4], new[] { "one", "two", "three", "four" }.Select(k => c.Int64(k, 0)));
@@ -105,7 +110,9 @@ public sealed class EnvironmentExpansionTests
     {
         Expand("a:\n  <<: 1", out ConfigurationErrors errors);
 
-        Assert.Equal("line 2: a: '<<' must name a mapping; write '<<: *anchor' where the anchor marks a mapping", Assert.Single(errors.All).ToString());
+        Assert.Equal(
+            "line 2: a: '<<' must name a mapping; write '<<: *anchor' where the anchor marks a mapping",
+            Assert.Single(errors.All).ToString());
     }
 
     private static ConfigurationSection Expand(string yaml, out ConfigurationErrors errors, Func<string, string?>? environment = null)

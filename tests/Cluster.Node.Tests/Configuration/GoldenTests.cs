@@ -4,11 +4,15 @@ using Cluster.Sampling.Configuration;
 namespace Cluster.Node.Tests.Configuration;
 
 /// <summary>
-/// Every file in <c>Golden</c> against the findings it must give, word by word, and every file in <c>Collector</c>, which must run unchanged.
+/// Every file in <c>Golden</c> against the findings it must give, word by word, and every file in <c>Collector</c>, which must run
+/// unchanged.
 /// After a wanted change run with <c>UPDATE_GOLDEN=1</c> in the environment, and read the difference.
 /// </summary>
 public sealed class GoldenTests
 {
+    private static readonly string[] Inserts =
+        ["", "{", "}", "[", "]", ":", "\n", "  ", "- ", "\"", "'", "&a ", "*a", "<<: ", "${", "!", "|", "\t", "\0"];
+
     public static TheoryData<string> Golden() => Files("Golden");
 
     public static TheoryData<string> Collector() => Files("Collector");
@@ -42,7 +46,31 @@ public sealed class GoldenTests
         Assert.NotNull(configuration);
     }
 
-    public static TheoryData<string> Examples() => [.. Directory.GetFiles(TestFiles.Folder("deploy/examples"), "*.yaml").Select(f => Path.GetFileName(f)!)];
+    public static TheoryData<string> Examples() =>
+        [.. Directory.GetFiles(TestFiles.Folder("deploy/examples"), "*.yaml").Select(f => Path.GetFileName(f)!)];
+
+    [Theory]
+    [MemberData(nameof(Golden))]
+    [MemberData(nameof(Collector))]
+    public void Read_DamagedFile_NeverThrows(string name)
+    {
+        string folder = TestFiles.Folder("tests/Cluster.Node.Tests/Configuration");
+        string text = File.ReadAllText(Directory.GetFiles(folder, name, SearchOption.AllDirectories).Single());
+        Random random = new(name.Length);
+        for (int i = 0; i < 100; i++)
+        {
+            string damaged = text;
+            for (int damage = random.Next(1, 4); damage > 0; damage--)
+            {
+                int at = random.Next(damaged.Length);
+                int length = Math.Min(random.Next(0, 12), damaged.Length - at);
+                damaged = damaged.Remove(at, length).Insert(at, Inserts[random.Next(Inserts.Length)]);
+            }
+
+            NodeConfiguration? configuration = TestFiles.Read(damaged, out ConfigurationErrors errors);
+            Assert.Equal(errors.HasErrors, configuration is null);
+        }
+    }
 
     private static NodeConfiguration? Compare(string folder, string name)
     {
@@ -61,5 +89,6 @@ public sealed class GoldenTests
     }
 
     private static TheoryData<string> Files(string folder) =>
-        [.. Directory.GetFiles(Path.Combine(TestFiles.Folder("tests/Cluster.Node.Tests/Configuration"), folder), "*.yaml").Select(f => Path.GetFileName(f)!).Order()];
+        [.. Directory.GetFiles(Path.Combine(TestFiles.Folder("tests/Cluster.Node.Tests/Configuration"), folder), "*.yaml").Select(f =>
+            Path.GetFileName(f)!).Order()];
 }

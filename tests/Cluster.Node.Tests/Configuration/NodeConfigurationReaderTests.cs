@@ -1,3 +1,4 @@
+using Cluster.Gateway.Receivers.Otlp;
 using Cluster.Node.Configuration;
 using Cluster.Node.Exporters;
 using Cluster.Sampling.Configuration;
@@ -37,7 +38,8 @@ public sealed class NodeConfigurationReaderTests
     [Fact]
     public void Read_WrongAddressesFromTheCommandLine_NameTheOption()
     {
-        TestFiles.Read(TestFiles.Minimal(), out ConfigurationErrors errors, new ListenOverrides("4317", "127.0.0.1:8080", "127.0.0.1:8080"));
+        TestFiles.Read(
+            TestFiles.Minimal(), out ConfigurationErrors errors, new ListenOverrides("4317", "127.0.0.1:8080", "127.0.0.1:8080"));
 
         Assert.Equal(
             ["--otlp-grpc: '4317' has no port; write an address to listen on as host:port, 0.0.0.0:4317 for example",
@@ -55,7 +57,9 @@ public sealed class NodeConfigurationReaderTests
     public void Read_Waits_KeepFractionsOfASecond()
     {
         NodeConfiguration configuration = TestFiles.ReadGood(
-            TestFiles.Minimal(tailSampling: "decision_wait: 1250ms\n    decision_wait_after_root_received: 0.4s", rest: "completion: { settle: 90ms }"));
+            TestFiles.Minimal(
+                tailSampling: "decision_wait: 1250ms\n    decision_wait_after_root_received: 0.4s",
+                rest: "completion: { settle: 90ms }"));
 
         Assert.Equal(TimeSpan.FromMilliseconds(1250), configuration.Sharding.DecisionWait);
         Assert.Equal(TimeSpan.FromMilliseconds(400), configuration.Sharding.DecisionWaitAfterRootReceived);
@@ -139,9 +143,11 @@ public sealed class NodeConfigurationReaderTests
     [InlineData("min_size: 0, sizer: bytes", 1, 2 << 20, 200)]
     public void Read_QueueBatch_IsInBytes(string keys, int minimum, int maximum, int milliseconds)
     {
-        OtlpGrpcExporterOptions exporter = Exporter<OtlpGrpcExporterOptions>("otlp", $"endpoint: a:1, sending_queue: {{ batch: {{ {keys} }} }}");
+        OtlpGrpcExporterOptions exporter = Exporter<OtlpGrpcExporterOptions>(
+            "otlp", $"endpoint: a:1, sending_queue: {{ batch: {{ {keys} }} }}");
 
-        Assert.Equal(new BatchOptions { MinBytes = minimum, MaxBytes = maximum, Timeout = TimeSpan.FromMilliseconds(milliseconds) }, exporter.Batch);
+        Assert.Equal(
+            new BatchOptions { MinBytes = minimum, MaxBytes = maximum, Timeout = TimeSpan.FromMilliseconds(milliseconds) }, exporter.Batch);
     }
 
     [Theory]
@@ -199,11 +205,13 @@ public sealed class NodeConfigurationReaderTests
                   cors: { allowed_origins: ["*"], allowed_headers: [x], max_age: 60 } } } }
             """.ReplaceLineEndings(" ")));
 
-        Assert.Equal(("[::]:4317", 16 << 20, 7), (configuration.Receiver.Grpc!.Endpoint, configuration.Receiver.Grpc.MaxMessageBytes, configuration.Receiver.Grpc.MaxConcurrentStreams));
-        Assert.Equal(("a", "b", "c"), (configuration.Receiver.Grpc.Tls!.CertFile, configuration.Receiver.Grpc.Tls.KeyFile, configuration.Receiver.Grpc.Tls.ClientCaFile));
-        Assert.Equal(("localhost:4318", "/custom", 1 << 20), (configuration.Receiver.Http!.Endpoint, configuration.Receiver.Http.TracesPath, configuration.Receiver.Http.MaxBodyBytes));
-        Assert.Null(configuration.Receiver.Http.Tls);
-        Assert.Equal(60, configuration.Receiver.Http.Cors!.MaxAgeSeconds);
+        OtlpGrpcOptions grpc = configuration.Receiver.Grpc!;
+        OtlpHttpOptions http = configuration.Receiver.Http!;
+        Assert.Equal(("[::]:4317", 16 << 20, 7), (grpc.Endpoint, grpc.MaxMessageBytes, grpc.MaxConcurrentStreams));
+        Assert.Equal(("a", "b", "c"), (grpc.Tls!.CertFile, grpc.Tls.KeyFile, grpc.Tls.ClientCaFile));
+        Assert.Equal(("localhost:4318", "/custom", 1 << 20), (http.Endpoint, http.TracesPath, http.MaxBodyBytes));
+        Assert.Null(http.Tls);
+        Assert.Equal(60, http.Cors!.MaxAgeSeconds);
     }
 
     [Fact]
@@ -217,11 +225,16 @@ public sealed class NodeConfigurationReaderTests
     public void Read_MoreQueuesThanMemory_Warns()
     {
         TestFiles.Read(
-            TestFiles.Minimal().Replace("debug: {}", "debug: {}\n  otlp: { endpoint: 'a:1', sending_queue: { sizer: bytes, queue_size: 5GiB } }", StringComparison.Ordinal)
+            TestFiles.Minimal().Replace(
+                "debug: {}",
+                "debug: {}\n  otlp: { endpoint: 'a:1', sending_queue: { sizer: bytes, queue_size: 5GiB } }",
+                StringComparison.Ordinal)
                 .Replace("exporters: [debug]", "exporters: [otlp]", StringComparison.Ordinal),
             out ConfigurationErrors errors);
 
-        Assert.Contains(errors.All, e => e.Problem == "the sending queues together may hold 5120 MiB, more than half of the memory there is (8192 MiB)");
+        Assert.Contains(
+            errors.All,
+            e => e.Problem == "the sending queues may hold 5120 MiB, more than half of the memory there is (8192 MiB)");
     }
 
     private static T Exporter<T>(string id, string keys)

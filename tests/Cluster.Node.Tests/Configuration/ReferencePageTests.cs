@@ -14,10 +14,12 @@ public sealed partial class ReferencePageTests
 
         string[] missing =
         [
-            .. KnownPaths().Where(p => !blocks.TryGetValue(BlockOf(p), out string? text) || !text.Contains($"`{KeyOf(p)}`", StringComparison.Ordinal)),
+            .. KnownPaths().Where(p =>
+                !blocks.TryGetValue(BlockOf(p), out string? text) || !text.Contains($"`{KeyOf(p)}`", StringComparison.Ordinal)),
         ];
 
         Assert.Empty(missing);
+        Assert.InRange(KnownPaths().Count(), 200, int.MaxValue);
     }
 
     [Fact]

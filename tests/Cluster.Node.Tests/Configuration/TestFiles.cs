@@ -33,7 +33,8 @@ internal static class TestFiles
     }
 
     /// <summary>A small file that runs, with lines replaced or added.</summary>
-    public static string Minimal(string receiver = "{ protocols: { grpc: , http: } }", string tailSampling = "", string exporter = "{}", string rest = "") => $$"""
+    public static string Minimal(
+        string receiver = "{ protocols: { grpc: , http: } }", string tailSampling = "", string exporter = "{}", string rest = "") => $$"""
         receivers:
           otlp: {{receiver}}
         processors:

@@ -39,7 +39,7 @@ public sealed class TokenBucketsTests
     }
 
     [Fact]
-    public void TryTake_SteadyDemandForAYear_GrantsTheWholeRate()
+    public void TryTake_SteadyDemand_IsGrantedToTheToken()
     {
         TokenBuckets buckets = new([new Budget("b", 3, 1)]);
         long granted = 0;

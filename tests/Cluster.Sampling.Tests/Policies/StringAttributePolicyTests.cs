@@ -23,6 +23,35 @@ public sealed class StringAttributePolicyTests
         Assert.Equal(!keeps, Policy(values, "invert_match: true").Resource("http.route", value).Keeps());
     }
 
+    [Theory]
+    [InlineData("['^/a']", "/ab", true)]
+    [InlineData("['^/a$']", "/ab", false)]
+    [InlineData("[b]", "/abc", true)]
+    [InlineData("['^x', 'c$']", "/abc", true)]
+    [InlineData("['(?i)ABC']", "/abc", true)]
+    public void Matches_Regex_FindsAnywhere(string values, string value, bool keeps)
+    {
+        Assert.Equal(keeps, Policy(values, "enabled_regex_matching: true").Attribute("http.route", value).Keeps());
+        Assert.Equal(keeps, Policy(values, "enabled_regex_matching: true, cache_max_size: 10").Resource("http.route", value).Keeps());
+        Assert.Equal(!keeps, Policy(values, "enabled_regex_matching: true, invert_match: true").Attribute("http.route", value).Keeps());
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(5)]
+    [InlineData(null)]
+    public void Matches_RegexOnNoText_ResourcesReadAsEmptySpansArePassedOver(object? value)
+    {
+        Assert.True(Policy("['^$']", "enabled_regex_matching: true").Resource("http.route", value).Keeps());
+        Assert.False(Policy("['^$']", "enabled_regex_matching: true").Attribute("http.route", value).Keeps());
+        Assert.True(Policy("['']", "enabled_regex_matching: true").Attribute("http.route", "x").Keeps());
+        Assert.False(Policy("[]", "enabled_regex_matching: true").Attribute("http.route", "x").Keeps());
+    }
+
+    [Fact]
+    public void Matches_RegexOnInvalidUtf8_DoesNotThrow() =>
+        Assert.True(Policy("['^.a$']", "enabled_regex_matching: true").Attribute("http.route", new byte[] { 0xFF, 0x61 }).Keeps());
+
     [Fact]
     public void Matches_AttributeMissing_OnlyInverted()
     {

@@ -18,8 +18,9 @@ internal sealed class Re2Matcher
     private const int MaxTransitions = 1 << 17;
     private const int MaxSeeds = 1 << 17;
 
-    /// <summary>Instructions looked at for new states in one match, at most: a few milliseconds.</summary>
-    private const int MaxWork = 1_000_000;
+    /// <summary>Instructions looked at for new states in one match, at most: a few milliseconds, more for very large expressions.</summary>
+    private const int BaseWork = 1_000_000;
+    private const int WorkPerInstruction = 200;
 
     private readonly Re2Program _program;
     private readonly Re2Instruction[] _code;
@@ -27,6 +28,7 @@ internal sealed class Re2Matcher
     private readonly int _stride;
     private readonly int _end;
     private readonly int _maxStates;
+    private readonly int _maxWork;
     private readonly Dictionary<ulong, int> _stateByHash = [];
     private readonly Re2Places _places;
     private readonly int[] _stack;
@@ -49,6 +51,7 @@ internal sealed class Re2Matcher
         _end = program.Classes.Count;
         _stride = _end + 1;
         _maxStates = Math.Max(16, MaxTransitions / _stride);
+        _maxWork = BaseWork + WorkPerInstruction * _code.Length;
         _places = new Re2Places(program);
         _stack = new int[_code.Length * 3 + 2];
         _visited = new int[_code.Length];
@@ -101,7 +104,7 @@ internal sealed class Re2Matcher
     /// <summary>Works out a transition that was not needed before. The end of the text leads to Matched or Dead.</summary>
     private int Step(int state, int runeClass)
     {
-        if (_work > MaxWork)
+        if (_work > _maxWork)
         {
             GivenUp++;
             return Dead;
