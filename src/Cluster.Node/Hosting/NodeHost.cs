@@ -42,6 +42,7 @@ internal static class NodeHost
         try
         {
             admin = app.Services.GetRequiredService<AdminEndpoint>();
+            await HotPathWarmUp.RunAsync(configuration.Sharding, configuration.Policies, TimeProvider.System);
             app.Run(context => admin.Owns(context) ? admin.HandleAsync(context) : KestrelDoors.DispatchAsync(context));
             await app.StartAsync(cancellationToken);
         }
