@@ -139,8 +139,8 @@ public sealed class ConfigurationSectionTests
         (ConfigurationSection section, ConfigurationErrors errors) = Read("{a: {x: 1}, b: , c: 5, d: [1]}");
         section.RejectUnknown(mappingsAreIgnored: true);
         Assert.Equal(
-            [("a", ConfigurationSeverity.Warning), ("b", ConfigurationSeverity.Warning), ("c", ConfigurationSeverity.Error), ("d", ConfigurationSeverity.Error)],
-            errors.All.Select(e => (e.Path, e.Severity)));
+            ["a: Warning", "b: Warning", "c: Error", "d: Error"],
+            errors.All.Select(e => $"{e.Path}: {e.Severity}"));
     }
 
     [Theory]
