@@ -157,9 +157,18 @@ public sealed class ConfigurationSection
         return sections;
     }
 
-    /// <summary>A list of strings; null when the key is missing. Numbers and booleans in it are errors: quote them.</summary>
+    /// <summary>
+    /// A list of strings, or one string that is split at commas as in the Collector; null when the key is missing. Numbers and booleans in
+    /// it are errors: quote them.
+    /// </summary>
     public IReadOnlyList<string>? Strings(string key)
     {
+        if (_values.TryGetValue(key, out var entry) && entry.Value is YamlScalarNode { Value: { } text } line && YamlScalar.IsString(line))
+        {
+            _known.Add(key);
+            return text.Length == 0 ? [] : text.Split(',');
+        }
+
         if (Sequence(key) is not { } sequence)
         {
             return null;

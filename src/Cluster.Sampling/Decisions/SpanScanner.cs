@@ -126,6 +126,12 @@ internal sealed class SpanScanner(Conditions conditionsAsked)
                 }
 
                 break;
+            case StartTag:
+                read = reader.TryReadFixed64(out facts.StartUnixNano);
+                break;
+            case EndTag:
+                read = reader.TryReadFixed64(out facts.EndUnixNano);
+                break;
             case KindTag:
                 read = reader.TryReadVarint(out ulong kind);
                 facts.Kind = (int)kind;

@@ -68,6 +68,21 @@ public sealed class ConfigurationSectionTests
     }
 
     [Theory]
+    [InlineData("a", "a")]
+    [InlineData("a,b", "a|b")]
+    [InlineData("'1, 2'", "1| 2")]
+    [InlineData("','", "|")]
+    [InlineData("''", null)]
+    [InlineData("~", null)]
+    public void Strings_OneString_IsSplitAtCommas(string text, string? values)
+    {
+        (ConfigurationSection section, ConfigurationErrors errors) = Read($"k: {text}");
+        Assert.Equal(values is null ? [] : values.Split('|'), section.Strings("k"));
+        section.RejectUnknown();
+        Assert.Empty(errors.All);
+    }
+
+    [Theory]
     [InlineData("5")]
     [InlineData("5.5")]
     [InlineData("0x1F")]

@@ -52,6 +52,46 @@ public sealed class PolicyProgramTests
     }
 
     [Fact]
+    public void ScanSpan_TagsLongerThanNeedBe_ReadsTheSame()
+    {
+        byte[] span = MessageBuilder.Empty
+            .Raw(0xB9, 0x00, 5, 0, 0, 0, 0, 0, 0, 0)
+            .Raw(0xC1, 0x80, 0x00, 6, 0, 0, 0, 0, 0, 0, 0)
+            .Raw(0xB0, 0x00, 3)
+            .Raw(0x92, 0x00, 8, 0, 0, 0, 0, 0, 0, 0, 7)
+            .Build();
+        Program("policies: []").ScanSpan(span, new ulong[1], out SpanFacts facts);
+        Assert.Equal((5UL, 6UL, 3, 7UL), (facts.StartUnixNano, facts.EndUnixNano, facts.Kind, facts.SpanId));
+    }
+
+    [Fact]
+    public void ScanSpan_LongFieldsAround_ReadsAll()
+    {
+        byte[] span = new SpanBuilder().Name(new string('n', 500)).Attribute("long", new string('v', 300)).Ids(1, 2).Times(3, 4)
+            .Raw(m => m.Bytes(OtlpFields.Span.Events, new byte[1000])).Kind(5).Status(2).Build();
+        TraceTester tester = TraceTester.Policy("status_code, status_code: {status_codes: [ERROR]}");
+        Assert.True(tester.Span(span).Keeps());
+        Program("policies: []").ScanSpan(span, new ulong[1], out SpanFacts facts);
+        Assert.Equal((1UL, 2UL, 3UL, 4UL, 5), (facts.SpanId, facts.ParentSpanId, facts.StartUnixNano, facts.EndUnixNano, facts.Kind));
+    }
+
+    [Fact]
+    public void Decide_PreviewOfBudgets_TakesNothing()
+    {
+        PolicyProgram program = Program("policies: [{name: l, type: rate_limiting, rate_limiting: {spans_per_second: 1}}]");
+        TokenBuckets buckets = new(program.Set.Budgets);
+        Vote[] votes = new Vote[1];
+        TraceEvidence evidence = new() { SpanCount = 2, Conditions = new ulong[1] };
+        for (int i = 0; i < 3; i++)
+        {
+            Assert.Equal(Decision.Sampled, program.Decide(evidence, new BudgetsPreview(buckets), 0, votes).Decision);
+        }
+
+        Assert.Equal(Decision.Sampled, program.Decide(evidence, buckets, 0, votes).Decision);
+        Assert.Equal(Decision.NotSampled, program.Decide(evidence, new BudgetsPreview(buckets), 0, votes).Decision);
+    }
+
+    [Fact]
     public void ScanSpan_Empty_IsAllZero()
     {
         Program("policies: []").ScanSpan([], new ulong[1], out SpanFacts facts);
