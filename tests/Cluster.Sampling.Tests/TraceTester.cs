@@ -86,7 +86,11 @@ internal sealed class TraceTester
         return this;
     }
 
-    public TraceTester Duration(long nanoseconds) => Span(s => s.Times(1_700_000_000_000_000_000, (ulong)(1_700_000_000_000_000_000 + nanoseconds)));
+    public TraceTester Duration(long nanoseconds)
+    {
+        const long Start = 1_700_000_000_000_000_000;
+        return Span(s => s.Times(Start, (ulong)(Start + nanoseconds)));
+    }
 
     public TraceTester Another()
     {

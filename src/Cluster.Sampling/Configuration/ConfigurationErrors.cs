@@ -21,9 +21,13 @@ public enum ConfigurationSeverity
 public sealed record ConfigurationError(ConfigurationSeverity Severity, string Path, int Line, string Problem, string Fix)
 {
     /// <summary><c>line 12: path: problem; fix</c>.</summary>
-    public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture,
-        $"line {Line}: {(Severity == ConfigurationSeverity.Warning ? "warning: " : "")}{(Path.Length == 0 ? "" : Path + ": ")}{Problem}{(Fix.Length == 0 ? "" : "; " + Fix)}");
+    public override string ToString()
+    {
+        string severity = Severity == ConfigurationSeverity.Warning ? "warning: " : "";
+        string path = Path.Length == 0 ? "" : Path + ": ";
+        string fix = Fix.Length == 0 ? "" : "; " + Fix;
+        return string.Create(CultureInfo.InvariantCulture, $"line {Line}: {severity}{path}{Problem}{fix}");
+    }
 }
 
 /// <summary>Collects every finding of one file, so that a user sees all of them at once.</summary>

@@ -14,7 +14,8 @@ public sealed class ConfigurationSection
     private const string MergeKey = "<<";
     private const int MaxMergeDepth = 8;
 
-    private static readonly (string Suffix, long Factor)[] ByteUnits = [("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("TiB", 1L << 40)];
+    private static readonly (string Suffix, long Factor)[] ByteUnits =
+        [("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("TiB", 1L << 40)];
 
     private readonly YamlMappingNode _node;
     private readonly Dictionary<string, (YamlScalarNode Key, YamlNode Value)> _values = new(StringComparer.Ordinal);
@@ -86,7 +87,8 @@ public sealed class ConfigurationSection
                 case [{ RootNode: YamlScalarNode { Value: "" or null } }]:
                     return new ConfigurationSection([], "", 1, errors);
                 case [var only]:
-                    errors.Error("", LineOf(only.RootNode), "the file must be a mapping of keys to values", "begin with 'receivers:' or 'policies:'");
+                    errors.Error("", LineOf(only.RootNode), "the file must be a mapping of keys to values", "begin with "
+                        + "'receivers:' or 'policies:'");
                     return null;
                 default:
                     errors.Error("", LineOf(stream.Documents[1].RootNode), "more than one YAML document", "keep one document a file");
@@ -153,9 +155,10 @@ public sealed class ConfigurationSection
     }
 
     /// <summary>A nested mapping; an empty one at this section's line when the key is missing or no mapping.</summary>
-    public ConfigurationSection SectionOrEmpty(string key) => Section(key) ?? new ConfigurationSection([], PathOf(key), LineOf(key), Errors);
+    public ConfigurationSection SectionOrEmpty(string key) =>
+        Section(key) ?? new ConfigurationSection([], PathOf(key), LineOf(key), Errors);
 
-    /// <summary>A list of mappings; null when the key is missing, empty when it has no value. Elements have paths like <c>policies[0]</c>.</summary>
+    /// <summary>A list of mappings, with paths like <c>policies[0]</c>; null when the key is missing, empty when it has no value.</summary>
     public IReadOnlyList<ConfigurationSection>? Sections(string key)
     {
         if (Sequence(key) is not { } sequence)
@@ -180,9 +183,18 @@ public sealed class ConfigurationSection
         return sections;
     }
 
-    /// <summary>A list of strings; null when the key is missing. Numbers and booleans in it are errors: quote them.</summary>
+    /// <summary>
+    /// A list of strings, or one string that is split at commas as in the Collector; null when the key is missing. Numbers and booleans in
+    /// it are errors: quote them.
+    /// </summary>
     public IReadOnlyList<string>? Strings(string key)
     {
+        if (_values.TryGetValue(key, out var entry) && entry.Value is YamlScalarNode { Value: { } text } line && YamlScalar.IsString(line))
+        {
+            _known.Add(key);
+            return text.Length == 0 ? [] : text.Split(',');
+        }
+
         if (Sequence(key) is not { } sequence)
         {
             return null;
@@ -348,7 +360,7 @@ public sealed class ConfigurationSection
                 continue;
             }
 
-            string? nearest = _known.Where(k => Distance(k, key) <= Math.Max(1, key.Length / 3)).MinBy(k => Distance(k, key));
+            string? nearest = Spelling.Nearest(key, _known);
             string fix = nearest is not null ? $"did you mean '{nearest}'?"
                 : _known.Count == 0 ? "remove it"
                 : "known here: " + string.Join(", ", _known.Order(StringComparer.Ordinal));
@@ -441,22 +453,4 @@ public sealed class ConfigurationSection
     }
 
     private static int LineOf(YamlNode node) => (int)node.Start.Line;
-
-    private static int Distance(string a, string b)
-    {
-        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
-        for (int i = 1; i <= a.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int above = row[j];
-                row[j] = Math.Min(Math.Min(above, row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
-                diagonal = above;
-            }
-        }
-
-        return row[^1];
-    }
 }

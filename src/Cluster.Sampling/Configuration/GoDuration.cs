@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Cluster.Sampling.Configuration;
 
-/// <summary>Durations as Go writes them (<see href="https://pkg.go.dev/time#ParseDuration"/>), since that is what Collector files hold.</summary>
+/// <summary>Durations as Go (<see href="https://pkg.go.dev/time#ParseDuration"/>), and so Collector files, have them.</summary>
 public static class GoDuration
 {
     private static readonly (string Unit, double Ticks)[] Units =
@@ -38,7 +38,8 @@ public static class GoDuration
         while (!rest.IsEmpty)
         {
             int digits = rest.IndexOfAnyExcept("0123456789.");
-            if (digits <= 0 || !double.TryParse(rest[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number))
+            if (digits <= 0
+                || !double.TryParse(rest[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number))
             {
                 return false;
             }

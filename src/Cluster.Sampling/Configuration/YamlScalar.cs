@@ -84,12 +84,13 @@ internal static class YamlScalar
         string unsigned = text[0] is '+' or '-' ? text[1..] : text;
         if (unsigned is ".inf" or ".Inf" or ".INF" or ".nan" or ".NaN" or ".NAN")
         {
-            value = char.ToUpperInvariant(unsigned[1]) == 'N' ? double.NaN : text[0] == '-' ? double.NegativeInfinity : double.PositiveInfinity;
+            value = unsigned[1] is 'n' or 'N' ? double.NaN : text[0] == '-' ? double.NegativeInfinity : double.PositiveInfinity;
             return true;
         }
 
+        string digits = text.Replace("_", "", StringComparison.Ordinal);
         return unsigned is [(>= '0' and <= '9') or '.', ..]
-            && double.TryParse(text.Replace("_", "", StringComparison.Ordinal), NumberStyles.Float, CultureInfo.InvariantCulture, out value);
+            && double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
     }
 
     /// <summary>What it is, for a message.</summary>

@@ -55,9 +55,10 @@ internal sealed class ByteStrings
 
     private static uint Hash(ReadOnlySpan<byte> value)
     {
-        ulong ends = value.Length >= sizeof(ulong)
-            ? BinaryPrimitives.ReadUInt64LittleEndian(value) + BitOperations.RotateLeft(BinaryPrimitives.ReadUInt64LittleEndian(value[^8..]), 23)
-            : Short(value);
+        ulong ends = value.Length < sizeof(ulong)
+            ? Short(value)
+            : BinaryPrimitives.ReadUInt64LittleEndian(value)
+                + BitOperations.RotateLeft(BinaryPrimitives.ReadUInt64LittleEndian(value[^sizeof(ulong)..]), 23);
         return (uint)((ends + (uint)value.Length) * 0x9E3779B97F4A7C15UL >> 32);
     }
 

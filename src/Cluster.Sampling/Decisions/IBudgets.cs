@@ -21,3 +21,17 @@ public interface IBudgets
     /// <summary>Takes <paramref name="amount"/> units, or none when there are not that many.</summary>
     bool TryTake(int budget, long amount, long nowMilliseconds);
 }
+
+/// <summary>
+/// Budgets to look at: what asks them takes nothing. For votes on traces that are not being decided yet. Thread-safe when
+/// <paramref name="budgets"/> are.
+/// </summary>
+/// <param name="budgets">What is looked at.</param>
+public sealed class BudgetsPreview(IBudgets budgets) : IBudgets
+{
+    /// <inheritdoc/>
+    public bool CanTake(int budget, long amount, long nowMilliseconds) => budgets.CanTake(budget, amount, nowMilliseconds);
+
+    /// <summary>Whether it could be taken; it is not.</summary>
+    public bool TryTake(int budget, long amount, long nowMilliseconds) => budgets.CanTake(budget, amount, nowMilliseconds);
+}

@@ -24,8 +24,8 @@ public readonly ref struct TraceEvidence
     public ReadOnlySpan<ulong> Conditions { get; init; }
 
     /// <summary>
-    /// End minus start in whole milliseconds, truncated toward zero; negative where clocks disagree. An end or start that no span has counts
-    /// as 1970, as in the Collector. Times are signed there, and a difference too large for 64 bits is the largest that fits.
+    /// End minus start in whole milliseconds, truncated toward zero; negative where clocks disagree. An end or start that no span has
+    /// counts as 1970, as in the Collector. Times are signed there, and a difference too large for 64 bits is the largest that fits.
     /// </summary>
     public long DurationMilliseconds
     {

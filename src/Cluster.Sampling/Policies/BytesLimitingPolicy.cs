@@ -2,7 +2,7 @@ using Cluster.Sampling.Decisions;
 
 namespace Cluster.Sampling.Policies;
 
-/// <summary><c>bytes_limiting</c>: keeps traces while their protobuf bytes fit a token bucket; a trace passes whole or not at all.</summary>
+/// <summary><c>bytes_limiting</c>: keeps traces while their protobuf bytes fit a token bucket; each passes whole or not at all.</summary>
 internal sealed class BytesLimitingPolicy(int budget, string limit) : Policy
 {
     public override bool DrawsBudget => true;

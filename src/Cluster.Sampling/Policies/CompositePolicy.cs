@@ -37,9 +37,10 @@ internal sealed class CompositePolicy(CompositePolicy.Share[] shares, int total,
         ];
         if (!ordered.SequenceEqual(children))
         {
+            string asked = Words.List([.. children.Select(c => c.Name)]);
             block.Warning(
                 "policy_order",
-                "is followed here; the Collector asks in the order of composite_sub_policy: " + Words.List([.. children.Select(c => c.Name)]),
+                "is followed here; the Collector asks in the order of composite_sub_policy: " + asked,
                 "list the sub-policies in the same order, to have the same in both");
         }
 
@@ -98,7 +99,8 @@ internal sealed class CompositePolicy(CompositePolicy.Share[] shares, int total,
         return percents;
     }
 
-    private static void WarnOfNames(ConfigurationSection block, Policy[] children, IReadOnlyList<string> order, Dictionary<string, double> percents)
+    private static void WarnOfNames(
+        ConfigurationSection block, Policy[] children, IReadOnlyList<string> order, Dictionary<string, double> percents)
     {
         foreach (string name in order.Where(n => !children.Any(c => c.Name == n)))
         {

@@ -2,7 +2,7 @@ using Cluster.Sampling.Decisions;
 
 namespace Cluster.Sampling.Policies;
 
-/// <summary><c>drop</c>: when every sub-policy matches, the trace goes, whatever other policies want. Without sub-policies all go.</summary>
+/// <summary><c>drop</c>: when every sub-policy matches, the trace goes, whatever others want. Without sub-policies all go.</summary>
 internal sealed class DropPolicy(Conjunction conjunction) : Policy
 {
     public override bool DrawsBudget => conjunction.DrawsBudget;

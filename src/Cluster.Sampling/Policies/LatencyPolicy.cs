@@ -23,7 +23,8 @@ internal sealed class LatencyPolicy(long threshold, long upperThreshold) : Polic
         {
             configuration.Block.Warning(
                 "upper_threshold_ms",
-                "compared with the duration of the whole trace; the Collector keeps a trace when its first spans alone lie inside the window",
+                "compared with the duration of the whole trace; the Collector keeps a trace when its first spans alone lie inside "
+                + "the window",
                 "nothing to do, unless longer traces were kept because of that");
         }
 

@@ -71,11 +71,11 @@ internal sealed class NumericAttributePolicy(string key, long? minimum, long? ma
 
         /// <summary>Exact, also where a double cannot hold the bound. NaN is outside.</summary>
         private bool IsAtLeast(double number) =>
-            number >= TwoTo63 || (number >= -TwoTo63 ? (long)Math.Floor(number) >= minimum : !double.IsNaN(number) && minimum == long.MinValue);
+            number >= TwoTo63
+            || (number >= -TwoTo63 ? (long)Math.Floor(number) >= minimum : !double.IsNaN(number) && minimum == long.MinValue);
 
         private bool IsAtMost(double number) =>
-            number < -TwoTo63 || (number < TwoTo63 ? Ceiling(number) <= maximum : !double.IsNaN(number) && maximum == long.MaxValue);
-
-        private static long Ceiling(double number) => (long)Math.Ceiling(number);
+            number < -TwoTo63
+            || (number < TwoTo63 ? (long)Math.Ceiling(number) <= maximum : !double.IsNaN(number) && maximum == long.MaxValue);
     }
 }

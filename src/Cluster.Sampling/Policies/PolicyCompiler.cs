@@ -132,7 +132,9 @@ internal sealed class PolicyCompilation(int topLevelCount)
         }
         else if (type.Length > 0)
         {
-            string problem = PolicyCompiler.IsKnownType(type) ? $"'{type}' cannot stand inside another policy here" : $"unknown policy type '{type}'";
+            string problem = PolicyCompiler.IsKnownType(type)
+                ? $"'{type}' cannot stand inside another policy here"
+                : $"unknown policy type '{type}'";
             section.Error("type", problem, "use one of: " + PolicyCompiler.KnownTypes(combining));
             section.Ignore(type);
         }

@@ -54,7 +54,8 @@ internal sealed class PolicyConfiguration
         long burst = Block.Int64("burst_capacity", 0);
         if (rate <= 0)
         {
-            Block.Warning(rateKey, burst > 0 ? "never refills: keeps nothing once the burst is used" : "keeps nothing", "use a number above 0");
+            string problem = burst > 0 ? "never refills: keeps nothing once the burst is used" : "keeps nothing";
+            Block.Warning(rateKey, problem, "use a number above 0");
         }
         else if (HasCompany)
         {

@@ -44,7 +44,7 @@ internal sealed class ProbabilisticPolicy(double percentage, string salt) : Poli
         CultureInfo.InvariantCulture,
         $"the trace ID hashes to {Share(Hash(trace.TraceId)):0.####} %, {(matched ? "within" : "above")} sampling_percentage {percentage}");
 
-    /// <summary>The largest hash that is kept: <c>percentage / 100 * (2^64 - 1)</c>, with a 64-bit significand, then rounded down.</summary>
+    /// <summary>The largest hash that is kept: <c>percentage / 100 * (2^64 - 1)</c> in 64 significant bits, rounded down.</summary>
     internal static ulong Threshold(double percentage)
     {
         double ratio = percentage / 100;

@@ -56,7 +56,8 @@ internal sealed class StringAttributePolicy(string key, IReadOnlyList<string> va
             catch (Re2Exception e)
             {
                 valid = false;
-                block.Error($"values[{i}]", $"'{values[i]}' is no RE2 expression: {e.Message}", "see https://github.com/google/re2/wiki/Syntax");
+                string problem = $"'{values[i]}' is no RE2 expression: {e.Message}";
+                block.Error($"values[{i}]", problem, "see https://github.com/google/re2/wiki/Syntax");
             }
         }
 
@@ -67,7 +68,8 @@ internal sealed class StringAttributePolicy(string key, IReadOnlyList<string> va
 
         if (values.Any(v => v.Length > 0 && v.All(c => char.IsLetterOrDigit(c) || "/_-.:".Contains(c))))
         {
-            block.Warning("values", "expressions match anywhere in a value, not only all of it", "write ^…$ around one that means all of it");
+            block.Warning("values", "expressions match anywhere in a value, not only all of it", "write ^…$ around one that means "
+                + "all of it");
         }
 
         try

@@ -175,7 +175,7 @@ public sealed class ShardInspection(ShardRegion region) : IShardInspection
         ShardServices services = region.WorkerOfShard(shard.Id).Services;
         Vote[] votes = new Vote[region.Policies.Policies.Count];
         TraceEvidence evidence = shard.Evidence(trace);
-        services.Program.Decide(evidence, new LookOnly(services.Budgets), now, votes);
+        services.Program.Decide(evidence, new BudgetsPreview(services.Budgets), now, votes);
         List<SpanSummary> spans = [];
         for (int i = shard.Traces[trace].FirstSlice; i != 0 && spans.Count < MaxSpans; i = shard.Traces.SliceAt(i).Next)
         {
@@ -274,13 +274,5 @@ public sealed class ShardInspection(ShardRegion region) : IShardInspection
         {
             sum[i] += values[i];
         }
-    }
-
-    /// <summary>Budgets as they are, for a look at what would be decided: nothing is taken.</summary>
-    private sealed class LookOnly(IBudgets budgets) : IBudgets
-    {
-        public bool CanTake(int budget, long amount, long nowMilliseconds) => budgets.CanTake(budget, amount, nowMilliseconds);
-
-        public bool TryTake(int budget, long amount, long nowMilliseconds) => budgets.CanTake(budget, amount, nowMilliseconds);
     }
 }

@@ -68,6 +68,21 @@ public sealed class ConfigurationSectionTests
     }
 
     [Theory]
+    [InlineData("a", "a")]
+    [InlineData("a,b", "a|b")]
+    [InlineData("'1, 2'", "1| 2")]
+    [InlineData("','", "|")]
+    [InlineData("''", null)]
+    [InlineData("~", null)]
+    public void Strings_OneString_IsSplitAtCommas(string text, string? values)
+    {
+        (ConfigurationSection section, ConfigurationErrors errors) = Read($"k: {text}");
+        Assert.Equal(values is null ? [] : values.Split('|'), section.Strings("k"));
+        section.RejectUnknown();
+        Assert.Empty(errors.All);
+    }
+
+    [Theory]
     [InlineData("5")]
     [InlineData("5.5")]
     [InlineData("0x1F")]
@@ -139,8 +154,8 @@ public sealed class ConfigurationSectionTests
         (ConfigurationSection section, ConfigurationErrors errors) = Read("{a: {x: 1}, b: , c: 5, d: [1]}");
         section.RejectUnknown(mappingsAreIgnored: true);
         Assert.Equal(
-            [("a", ConfigurationSeverity.Warning), ("b", ConfigurationSeverity.Warning), ("c", ConfigurationSeverity.Error), ("d", ConfigurationSeverity.Error)],
-            errors.All.Select(e => (e.Path, e.Severity)));
+            ["a: Warning", "b: Warning", "c: Error", "d: Error"],
+            errors.All.Select(e => $"{e.Path}: {e.Severity}"));
     }
 
     [Theory]

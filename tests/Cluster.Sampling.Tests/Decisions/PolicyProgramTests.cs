@@ -13,14 +13,23 @@ public sealed class PolicyProgramTests
           - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
           - {name: slow, type: latency, latency: {threshold_ms: 500}}
           - {name: route, type: string_attribute, string_attribute: {key: http.route, values: [/a, /b]}}
-          - {name: match, type: string_attribute, string_attribute: {key: url.path, enabled_regex_matching: true, values: ["^/api/.*[0-9]$"]}}
+          - name: match
+            type: string_attribute
+            string_attribute: {key: url.path, enabled_regex_matching: true, values: ["^/api/.*[0-9]$"]}
           - {name: size, type: numeric_attribute, numeric_attribute: {key: size, min_value: 10}}
           - {name: flag, type: boolean_attribute, boolean_attribute: {key: flag, value: true}}
           - {name: state, type: trace_state, trace_state: {key: k, values: [v]}}
           - {name: sampled, type: trace_flags}
           - {name: tenth, type: probabilistic, probabilistic: {sampling_percentage: 10}}
-          - {name: both, type: and, and: {and_sub_policy: [{name: x, type: span_count, span_count: {min_spans: 50}}, {name: y, type: rate_limiting, rate_limiting: {spans_per_second: 50}}]}}
-          - {name: share, type: composite, composite: {max_total_spans_per_second: 10, composite_sub_policy: [{name: z, type: always_sample}]}}
+          - name: both
+            type: and
+            and:
+              and_sub_policy:
+                - {name: x, type: span_count, span_count: {min_spans: 50}}
+                - {name: y, type: rate_limiting, rate_limiting: {spans_per_second: 50}}
+          - name: share
+            type: composite
+            composite: {max_total_spans_per_second: 10, composite_sub_policy: [{name: z, type: always_sample}]}
         """;
 
     [Fact]
@@ -29,7 +38,8 @@ public sealed class PolicyProgramTests
         Span<ulong> conditions = new ulong[1];
         byte[] span = new SpanBuilder().Ids(0x0102030405060708, 9).TraceState("k=v").Name("n").Kind(3).Times(11, 12).Flags(1).Build();
         Program("policies: []").ScanSpan(span, conditions, out SpanFacts facts);
-        Assert.Equal((0x0102030405060708UL, 9UL, 11UL, 12UL, 3), (facts.SpanId, facts.ParentSpanId, facts.StartUnixNano, facts.EndUnixNano, facts.Kind));
+        Assert.Equal((0x0102030405060708UL, 9UL), (facts.SpanId, facts.ParentSpanId));
+        Assert.Equal((11UL, 12UL, 3), (facts.StartUnixNano, facts.EndUnixNano, facts.Kind));
     }
 
     [Fact]
@@ -39,6 +49,46 @@ public sealed class PolicyProgramTests
         byte[] span = new SpanBuilder().Ids(1, 2).Ids(3, 4).Kind(1).Kind(2).Times(1, 2).Times(5, 6).Build();
         Program("policies: []").ScanSpan(span, conditions, out SpanFacts facts);
         Assert.Equal((3UL, 4UL, 5UL, 6UL, 2), (facts.SpanId, facts.ParentSpanId, facts.StartUnixNano, facts.EndUnixNano, facts.Kind));
+    }
+
+    [Fact]
+    public void ScanSpan_TagsLongerThanNeedBe_ReadsTheSame()
+    {
+        byte[] span = MessageBuilder.Empty
+            .Raw(0xB9, 0x00, 5, 0, 0, 0, 0, 0, 0, 0)
+            .Raw(0xC1, 0x80, 0x00, 6, 0, 0, 0, 0, 0, 0, 0)
+            .Raw(0xB0, 0x00, 3)
+            .Raw(0x92, 0x00, 8, 0, 0, 0, 0, 0, 0, 0, 7)
+            .Build();
+        Program("policies: []").ScanSpan(span, new ulong[1], out SpanFacts facts);
+        Assert.Equal((5UL, 6UL, 3, 7UL), (facts.StartUnixNano, facts.EndUnixNano, facts.Kind, facts.SpanId));
+    }
+
+    [Fact]
+    public void ScanSpan_LongFieldsAround_ReadsAll()
+    {
+        byte[] span = new SpanBuilder().Name(new string('n', 500)).Attribute("long", new string('v', 300)).Ids(1, 2).Times(3, 4)
+            .Raw(m => m.Bytes(OtlpFields.Span.Events, new byte[1000])).Kind(5).Status(2).Build();
+        TraceTester tester = TraceTester.Policy("status_code, status_code: {status_codes: [ERROR]}");
+        Assert.True(tester.Span(span).Keeps());
+        Program("policies: []").ScanSpan(span, new ulong[1], out SpanFacts facts);
+        Assert.Equal((1UL, 2UL, 3UL, 4UL, 5), (facts.SpanId, facts.ParentSpanId, facts.StartUnixNano, facts.EndUnixNano, facts.Kind));
+    }
+
+    [Fact]
+    public void Decide_PreviewOfBudgets_TakesNothing()
+    {
+        PolicyProgram program = Program("policies: [{name: l, type: rate_limiting, rate_limiting: {spans_per_second: 1}}]");
+        TokenBuckets buckets = new(program.Set.Budgets);
+        Vote[] votes = new Vote[1];
+        TraceEvidence evidence = new() { SpanCount = 2, Conditions = new ulong[1] };
+        for (int i = 0; i < 3; i++)
+        {
+            Assert.Equal(Decision.Sampled, program.Decide(evidence, new BudgetsPreview(buckets), 0, votes).Decision);
+        }
+
+        Assert.Equal(Decision.Sampled, program.Decide(evidence, buckets, 0, votes).Decision);
+        Assert.Equal(Decision.NotSampled, program.Decide(evidence, new BudgetsPreview(buckets), 0, votes).Decision);
     }
 
     [Fact]
@@ -106,7 +156,8 @@ public sealed class PolicyProgramTests
     {
         string policies = string.Join(
             ", ",
-            Enumerable.Range(0, 200).Select(i => $"{{name: p{i}, type: string_attribute, string_attribute: {{key: key{i % 90}, values: [v{i}]}}}}"));
+            Enumerable.Range(0, 200).Select(i => $"{{name: p{i}, type: string_attribute, string_attribute: {{key: key{i % 90}, "
+                + $"values: [v{i}]}}}}"));
         TraceTester tester = TraceTester.Parse($"policies: [{policies}]");
         Assert.Equal(4, tester.Set.ConditionWords);
         foreach (int i in (int[])[0, 63, 64, 65, 127, 128, 199])

@@ -8,7 +8,8 @@ public sealed class PrecedenceTests
     private const string Never = "{name: never, type: span_count, span_count: {min_spans: 1000}}";
     private const string Limit = "{name: limit, type: rate_limiting, rate_limiting: {spans_per_second: 10}}";
     private const string Limit2 = "{name: limit2, type: rate_limiting, rate_limiting: {spans_per_second: 100}}";
-    private const string Drop = "{name: drop, type: drop, drop: {drop_sub_policy: [{name: x, type: span_count, span_count: {min_spans: 5}}]}}";
+    private const string Drop = "{name: drop, type: drop, drop: {drop_sub_policy: [{name: x, type: span_count, span_count: "
+        + "{min_spans: 5}}]}}";
 
     [Theory]
     [InlineData(Never, 1, Decision.NotSampled, "-", "N")]
@@ -47,7 +48,8 @@ public sealed class PrecedenceTests
     [Fact]
     public void Decide_AnotherPolicyKeeps_TakesNothing()
     {
-        TraceTester tester = TraceTester.Parse($"policies: [{Limit}, {{name: two, type: span_count, span_count: {{max_spans: 2, min_spans: 2}}}}]");
+        TraceTester tester = TraceTester.Parse($"policies: [{Limit}, {{name: two, type: span_count, span_count: {{max_spans: 2, "
+            + $"min_spans: 2}}}}]");
         for (int i = 0; i < 100; i++)
         {
             Assert.Equal("two", tester.Another().Spans(2).Decider());
@@ -60,7 +62,8 @@ public sealed class PrecedenceTests
     [Fact]
     public void Decide_FirstLimiterGrants_SecondKeepsItsTokens()
     {
-        TraceTester tester = TraceTester.Parse("policies: [" + Limit + ", " + Limit.Replace("limit,", "second,", StringComparison.Ordinal) + "]");
+        string second = Limit.Replace("limit,", "second,", StringComparison.Ordinal);
+        TraceTester tester = TraceTester.Parse($"policies: [{Limit}, {second}]");
         Assert.Equal("limit", tester.Spans(20).Decider());
         Assert.Equal("second", tester.Decider());
         Assert.Equal("-", tester.Decider());

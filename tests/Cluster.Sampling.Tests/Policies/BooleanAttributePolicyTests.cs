@@ -21,5 +21,6 @@ public sealed class BooleanAttributePolicyTests
 
     [Fact]
     public void Reason_Value_IsNamed() =>
-        Assert.Equal("no span or resource has b = true", TraceTester.Policy("boolean_attribute, boolean_attribute: {key: b, value: true}").Reason());
+        Assert.Equal("no span or resource has b = true", TraceTester.Policy("boolean_attribute, boolean_attribute: {key: b, value: "
+            + "true}").Reason());
 }

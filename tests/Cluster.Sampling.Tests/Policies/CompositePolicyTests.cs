@@ -62,7 +62,8 @@ public sealed class CompositePolicyTests
     [Fact]
     public void Budgets_PercentZero_IsAnEvenPart()
     {
-        PolicySet set = Composite(1000, "error, all", $"{Error}, {All}, {{name: x, type: always_sample}}", "{policy: error, percent: 0}").Set;
+        PolicySet set = Composite(1000, "error, all", $"{Error}, {All}, {{name: x, type: always_sample}}", "{policy: error, "
+            + "percent: 0}").Set;
         Assert.Equal([1000.0, 333.0, 667.0], set.Budgets.Select(b => b.PerSecond));
     }
 
@@ -81,7 +82,8 @@ public sealed class CompositePolicyTests
     public void Matches_AndWithLimiterInside_TakesFromAllOrNone()
     {
         const string Limited =
-            "{name: few, type: and, and: {and_sub_policy: [{name: l, type: rate_limiting, rate_limiting: {spans_per_second: 5, burst_capacity: 5}}]}}";
+            "{name: few, type: and, and: {and_sub_policy: [{name: l, type: rate_limiting, rate_limiting: {spans_per_second: 5, "
+            + "burst_capacity: 5}}]}}";
         TraceTester tester = Composite(100, "few", Limited, "{policy: few, percent: 100}");
         Assert.True(tester.Spans(5).Keeps());
         Assert.False(tester.Keeps());
@@ -100,7 +102,8 @@ public sealed class CompositePolicyTests
     public void Decide_AnotherPolicyKeeps_CompositeTakesNothing()
     {
         TraceTester tester = TraceTester.Parse(
-            $"policies: [{{name: c, type: composite, composite: {{max_total_spans_per_second: 10, composite_sub_policy: [{All}]}}}}, {Error}]");
+            $"policies: [{{name: c, type: composite, composite: {{max_total_spans_per_second: 10, composite_sub_policy: "
+            + $"[{All}]}}}}, {Error}]");
         for (int i = 0; i < 5; i++)
         {
             Assert.Equal("error", tester.Another().Span(s => s.Status(2)).Spans(9).Decider());

@@ -15,7 +15,8 @@ public sealed class NotPolicyTests
     [Fact]
     public void Matches_LimiterInside_KeepsWhatIsBeyondTheRate()
     {
-        TraceTester tester = TraceTester.Policy("not, not: {not_sub_policy: {name: x, type: rate_limiting, rate_limiting: {spans_per_second: 10}}}");
+        TraceTester tester = TraceTester.Policy("not, not: {not_sub_policy: {name: x, type: rate_limiting, rate_limiting: "
+            + "{spans_per_second: 10}}}");
         Assert.False(tester.Spans(15).Keeps());
         Assert.True(tester.Keeps());
         Assert.True(tester.Keeps());

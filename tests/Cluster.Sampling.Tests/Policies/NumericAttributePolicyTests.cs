@@ -46,7 +46,8 @@ public sealed class NumericAttributePolicyTests
     public void Read_NoBound_IsAnError(string block)
     {
         ConfigurationErrors errors = new();
-        Assert.Null(PolicyCompiler.Parse($"policies: [{{name: p, type: numeric_attribute, numeric_attribute: {{key: n, {block}}}}}]", errors));
+        Assert.Null(PolicyCompiler.Parse($"policies: [{{name: p, type: numeric_attribute, numeric_attribute: {{key: n, "
+            + $"{block}}}}}]", errors));
         ConfigurationError error = Assert.Single(errors.All);
         Assert.Equal("policies[0].numeric_attribute.min_value", error.Path);
         Assert.Equal("neither min_value nor max_value is set", error.Problem);

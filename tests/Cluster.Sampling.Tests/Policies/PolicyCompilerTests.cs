@@ -13,7 +13,8 @@ public sealed class PolicyCompilerTests
     [InlineData("{name: '', type: always_sample}", "policies[0].name: must not be empty; give the policy a name, for example 'errors'")]
     [InlineData("{name: 5, type: always_sample}", "policies[0].name: must be a string, found '5'; put it in quotes")]
     [InlineData($"{Always}, {Always}", "policies[1].name: two policies are called 'all'; give each a name of its own")]
-    [InlineData("{name: a, type: lateny}", "policies[0].type: unknown policy type 'lateny'; use one of: always_sample, and, boolean_attribute, "
+    [InlineData("{name: a, type: lateny}", "policies[0].type: unknown policy type 'lateny'; use one of: always_sample, and, "
+        + "boolean_attribute, "
         + "bytes_limiting, composite, drop, latency, not, numeric_attribute, probabilistic, rate_limiting, span_count, status_code, "
         + "string_attribute, trace_flags, trace_state")]
     [InlineData("{name: a, type: latency, latency: {threshold_ms: '5'}}",
@@ -29,7 +30,8 @@ public sealed class PolicyCompilerTests
     [InlineData("{name: a, type: string_attribute, string_attribute: {key: k, values: [12345]}}",
         "policies[0].string_attribute.values[0]: must be a string, found '12345'; put it in quotes")]
     [InlineData("{name: a, type: string_attribute, string_attribute: {key: k, values: ['(?=a)'], enabled_regex_matching: true}}",
-        "policies[0].string_attribute.values[0]: '(?=a)' is no RE2 expression: invalid or unsupported syntax after (? (look-around, atomic groups "
+        "policies[0].string_attribute.values[0]: '(?=a)' is no RE2 expression: invalid or unsupported syntax after (? (look-around, "
+        + "atomic groups "
         + "and comments are not supported); see https://github.com/google/re2/wiki/Syntax")]
     [InlineData("{name: a, type: probabilistic, probabilistic: {sampling_percentage: '50'}}",
         "policies[0].probabilistic.sampling_percentage: must be a number, found the string '50'; write a number without quotes")]
@@ -40,8 +42,10 @@ public sealed class PolicyCompilerTests
         + "status_code or latency, joined by and, not and drop")]
     [InlineData("{name: a, type: not}", "policies[0].not.not_sub_policy: is missing; write the one policy that is to be inverted under it")]
     [InlineData($"{{name: a, type: and, and: {{and_sub_policy: [{{name: b, type: drop, drop: {{}}}}]}}}}",
-        "policies[0].and.and_sub_policy[0].type: 'drop' cannot stand inside another policy here; use one of: always_sample, boolean_attribute, "
-        + "bytes_limiting, latency, not, numeric_attribute, probabilistic, rate_limiting, span_count, status_code, string_attribute, trace_flags, "
+        "policies[0].and.and_sub_policy[0].type: 'drop' cannot stand inside another policy here; use one of: always_sample, "
+        + "boolean_attribute, "
+        + "bytes_limiting, latency, not, numeric_attribute, probabilistic, rate_limiting, span_count, status_code, "
+        + "string_attribute, trace_flags, "
         + "trace_state")]
     [InlineData("{name: a, type: span_count, span_count: {min_spans: 3000000000}}",
         "policies[0].span_count.min_spans: 3000000000 is out of range; use -2147483648 to 2147483647")]
@@ -65,7 +69,8 @@ public sealed class PolicyCompilerTests
             string child = $"{{name: b, type: {inner}{(inner == "not" ? ", not: {not_sub_policy: {name: c, type: always_sample}}" : "")}}}";
             string list = outer == "not" ? child : $"[{child}]";
             ConfigurationErrors errors = new();
-            PolicySet? set = PolicyCompiler.Parse($"policies: [{{name: a, type: {outer}, {outer}: {{{outer}_sub_policy: {list}}}}}]", errors);
+            PolicySet? set = PolicyCompiler.Parse($"policies: [{{name: a, type: {outer}, {outer}: {{{outer}_sub_policy: "
+                + $"{list}}}}}]", errors);
             Assert.Equal(inner == "latency" || inner == allowed, set is not null);
         }
     }
@@ -85,20 +90,24 @@ public sealed class PolicyCompilerTests
     [InlineData("[{name: a, type: latency, latency: {upper_threshold_ms: -1}}]",
         "policies[0].latency.upper_threshold_ms: no duration is above 0 ms and at most -1 ms: keeps nothing")]
     [InlineData("[{name: a, type: latency, latency: {threshold_ms: 5, upper_threshold_ms: 10}}]",
-        "policies[0].latency.upper_threshold_ms: compared with the duration of the whole trace; the Collector keeps a trace when its first spans "
+        "policies[0].latency.upper_threshold_ms: compared with the duration of the whole trace; the Collector keeps a trace when "
+        + "its first spans "
         + "alone lie inside the window")]
     [InlineData("[{name: a, type: numeric_attribute, numeric_attribute: {key: n, min_value: 0, max_value: 5}}]",
         "policies[0].numeric_attribute.min_value: 0 is a bound here; the Collector takes it for no bound")]
     [InlineData("[{name: a, type: boolean_attribute, boolean_attribute: {key: n, value: false}}]",
-        "policies[0].boolean_attribute.value: false matches boolean attributes only; in the Collector an attribute of any other type counts as "
+        "policies[0].boolean_attribute.value: false matches boolean attributes only; in the Collector an attribute of any other "
+        + "type counts as "
         + "false")]
     [InlineData($"[{Always}, {{name: a, type: string_attribute, string_attribute: {{key: n, values: [x], invert_match: true}}}}]",
-        "policies[1].string_attribute.invert_match: keeps every trace without a match; unlike in old Collector releases it vetoes nothing that "
+        "policies[1].string_attribute.invert_match: keeps every trace without a match; unlike in old Collector releases it vetoes "
+        + "nothing that "
         + "another policy keeps")]
     [InlineData("[{name: a, type: string_attribute, string_attribute: {key: n, values: [/shop], enabled_regex_matching: true}}]",
         "policies[0].string_attribute.values: expressions match anywhere in a value, not only all of it")]
     [InlineData($"[{Always}, {{name: a, type: rate_limiting, rate_limiting: {{spans_per_second: 5}}}}]",
-        "policies[1].rate_limiting.spans_per_second: only spans of traces that no other policy keeps count; in the Collector those of all traces do")]
+        "policies[1].rate_limiting.spans_per_second: only spans of traces that no other policy keeps count; in the Collector those "
+        + "of all traces do")]
     [InlineData("[{name: a, type: rate_limiting}]", "policies[0].rate_limiting.spans_per_second: keeps nothing")]
     [InlineData("[{name: a, type: probabilistic}]", "policies[0].probabilistic.sampling_percentage: 0 % keeps no trace")]
     [InlineData("[{name: a, type: trace_state, trace_state: {key: k, values: ['']}}]",
@@ -106,7 +115,8 @@ public sealed class PolicyCompilerTests
     [InlineData("[{name: a, type: string_attribute, string_attribute: {values: [x]}}]", "policies[0].string_attribute.key: is missing")]
     [InlineData("[{name: a, type: latency, latency: {threshold_ms: 5.9}}]", "policies[0].latency.threshold_ms: 5.9 is cut to 5")]
     [InlineData($"[{{name: a, type: composite, composite: {{max_total_spans_per_second: 10, composite_sub_policy: [{Always}]}}}}]",
-        "policies[0].composite.rate_allocation: [all] not listed: gets the 10 spans/s that the others leave; the Collector gives an unlisted "
+        "policies[0].composite.rate_allocation: [all] not listed: gets the 10 spans/s that the others leave; the Collector gives an "
+        + "unlisted "
         + "sub-policy nothing")]
     public void Compile_Trap_IsOneWarning(string policies, string message)
     {
@@ -142,10 +152,13 @@ public sealed class PolicyCompilerTests
         Assert.Equal(
             [
                 "line 6: warning: policies[0].composite.policy_order: no sub-policy is called 'x'; use the names in composite_sub_policy",
-                "line 6: warning: policies[0].composite.policy_order: is followed here; the Collector asks in the order of composite_sub_policy: "
+                "line 6: warning: policies[0].composite.policy_order: is followed here; the Collector asks in the order of "
+                + "composite_sub_policy: "
                 + "[a, b]; list the sub-policies in the same order, to have the same in both",
-                "line 10: warning: policies[0].composite.rate_allocation: no sub-policy is called 'y'; use the names in composite_sub_policy",
-                "line 10: warning: policies[0].composite.rate_allocation: the percents sum to more than 100; max_total_spans_per_second still "
+                "line 10: warning: policies[0].composite.rate_allocation: no sub-policy is called 'y'; use the names in "
+                + "composite_sub_policy",
+                "line 10: warning: policies[0].composite.rate_allocation: the percents sum to more than 100; "
+                + "max_total_spans_per_second still "
                 + "bounds the sum",
             ],
             errors.All.Select(e => e.ToString()));
@@ -183,7 +196,8 @@ public sealed class PolicyCompilerTests
     public void Compile_OtherKeys_AreLeftToOthers()
     {
         ConfigurationErrors errors = new();
-        ConfigurationSection section = ConfigurationSection.Parse("{decision_wait: 5s, policies: [{name: a, type: always_sample}]}", errors)!;
+        ConfigurationSection section = ConfigurationSection.Parse("{decision_wait: 5s, policies: [{name: a, type: "
+            + "always_sample}]}", errors)!;
         Assert.NotNull(PolicyCompiler.Compile(section));
         Assert.Equal(TimeSpan.FromSeconds(5), section.Duration("decision_wait", default));
         section.RejectUnknown();

@@ -81,5 +81,6 @@ public sealed class StringAttributePolicyTests
     }
 
     private static TraceTester Policy(string values, string more = "") =>
-        TraceTester.Policy($"string_attribute, string_attribute: {{key: http.route, values: {values}{(more.Length > 0 ? ", " + more : "")}}}");
+        TraceTester.Policy($"string_attribute, string_attribute: {{key: http.route, values: "
+            + $"{values}{(more.Length > 0 ? ", " + more : "")}}}");
 }

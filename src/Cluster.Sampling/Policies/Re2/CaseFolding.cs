@@ -3,8 +3,8 @@ using System.Text;
 namespace Cluster.Sampling.Policies.Re2;
 
 /// <summary>
-/// Unicode simple case folding (<see href="https://www.unicode.org/Public/UCD/latest/ucd/CaseFolding.txt"/>, statuses C and S), got from the
-/// simple upper and lower case mappings of the runtime and the few foldings these do not give.
+/// Unicode simple case folding (<see href="https://www.unicode.org/Public/UCD/latest/ucd/CaseFolding.txt"/>, statuses C and S), got from
+/// the simple upper and lower case mappings of the runtime and the few foldings these do not give.
 /// </summary>
 internal static class CaseFolding
 {

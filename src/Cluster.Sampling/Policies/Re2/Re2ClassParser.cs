@@ -138,7 +138,8 @@ internal sealed class Re2ClassParser(int[] pattern)
                 return c;
             default:
                 throw new Re2Exception(
-                    $"invalid escape sequence: `\\{char.ConvertFromUtf32(pattern[start + 1])}`{(c is >= '1' and <= '9' ? " (no back references)" : "")}");
+                    $"invalid escape sequence: "
+                    + $"`\\{char.ConvertFromUtf32(pattern[start + 1])}`{(c is >= '1' and <= '9' ? " (no back references)" : "")}");
         }
     }
 

@@ -265,7 +265,7 @@ internal sealed class Re2Parser
         }
 
         Re2Node repeat = Checked(new Re2Node.Repeat(_group.Branch[^1], minimum, maximum, counted));
-        if (counted && (minimum >= 2 || maximum >= 2) && !IsValidRepeat(repeat, MaxRepeat))
+        if (counted && (minimum >= 2 || maximum >= 2) && !repeat.AllowsCopies(MaxRepeat))
         {
             throw new Re2Exception("invalid repeat count: nested repetitions multiply to more than 1000");
         }
@@ -319,26 +319,6 @@ internal sealed class Re2Parser
         }
 
         return at > start && !(at > start + 1 && _pattern[start] == '0');
-    }
-
-    /// <summary>Whether no nest of counted repetitions asks for more than <paramref name="limit"/> copies of anything.</summary>
-    private static bool IsValidRepeat(Re2Node node, int limit)
-    {
-        switch (node)
-        {
-            case Re2Node.Repeat { Counted: true } repeat:
-                int copies = repeat.Maximum < 0 ? repeat.Minimum : repeat.Maximum;
-                return repeat.Maximum == 0
-                    || (copies <= limit && IsValidRepeat(repeat.Part, copies > 0 ? limit / copies : limit));
-            case Re2Node.Repeat repeat:
-                return IsValidRepeat(repeat.Part, limit);
-            case Re2Node.Sequence sequence:
-                return Array.TrueForAll(sequence.Parts, p => IsValidRepeat(p, limit));
-            case Re2Node.Choice choice:
-                return Array.TrueForAll(choice.Parts, p => IsValidRepeat(p, limit));
-            default:
-                return true;
-        }
     }
 
     private static Re2Node Checked(Re2Node node) =>
