@@ -17,7 +17,10 @@ internal static class OtlpTransport
 
     // Set by the client itself; a configured value would break the request.
     private static readonly string[] OwnHeaders =
-        ["content-type", "content-length", "content-encoding", "transfer-encoding", "te", "connection", "grpc-encoding", "grpc-timeout", "grpc-status"];
+    [
+        "content-type", "content-length", "content-encoding", "transfer-encoding", "te", "connection",
+        "grpc-encoding", "grpc-timeout", "grpc-status",
+    ];
 
     /// <summary><c>ActorSampling/1.2.3</c>.</summary>
     public static string UserAgent { get; } =
@@ -39,7 +42,8 @@ internal static class OtlpTransport
             ConnectTimeout = options.Timeout > TimeSpan.Zero ? options.Timeout : DefaultConnectTimeout,
             PooledConnectionLifetime = ConnectionLifetime,
 
-            // Finds connections that a failover or a firewall made silent, but only while an answer is awaited: receivers punish idle pings.
+            // Finds connections that a failover or a firewall made silent, but only while an answer is awaited: receivers punish
+            // idle pings.
             KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
             KeepAlivePingDelay = PingAfterSilence,
             KeepAlivePingTimeout = PingTimeout,
