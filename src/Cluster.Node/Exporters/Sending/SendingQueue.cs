@@ -28,7 +28,7 @@ internal sealed class SendingQueue : IDisposable
     /// <summary>A queue that calls itself full at <paramref name="capacity"/> bytes.</summary>
     public SendingQueue(long capacity, BatchOptions batch, TimeProvider time)
     {
-        Capacity = capacity;
+        Capacity = Math.Max(capacity, 1);
         _time = time;
         _flushTimeout = batch.Timeout;
         _maxBytes = batch.MaxBytes > 0 ? batch.MaxBytes : long.MaxValue;
