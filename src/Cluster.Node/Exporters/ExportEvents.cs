@@ -26,7 +26,8 @@ internal static partial class ExportEvents
     public static partial void PartlyAccepted(ILogger logger, string exporter, string endpoint, long spans, string message, long times);
 
     [LoggerMessage(3005, LogLevel.Error,
-        "Exporter {Exporter} gave up {Traces} traces ({Spans} spans) after {Attempts} attempts in {Seconds:0.0} s ({Reason}: {Message}); they are lost. "
+        "Exporter {Exporter} gave up {Traces} traces ({Spans} spans) after {Attempts} attempts in {Seconds:0.0} s "
+        + "({Reason}: {Message}); they are lost. "
         + "{Times} such requests since this was last said")]
     public static partial void GivenUp(
         ILogger logger, string exporter, int traces, int spans, int attempts, double seconds, string reason, string message, long times);

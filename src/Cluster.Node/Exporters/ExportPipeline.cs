@@ -53,8 +53,8 @@ public sealed class ExportPipeline : IKeptTraceQueue, IAsyncDisposable
 
     /// <summary>
     /// Ends intake (what is enqueued from now on is counted as unsent), sends what is queued without waiting for full requests, and keeps
-    /// trying for at most <paramref name="patience"/>. What is left then is released, counted, logged and reported. To be called once, after
-    /// the shards have made their last decisions and before <see cref="DisposeAsync"/>.
+    /// trying for at most <paramref name="patience"/>. What is left then is released, counted, logged and reported. To be called once,
+    /// after the shards have made their last decisions and before <see cref="DisposeAsync"/>.
     /// </summary>
     public async Task<DrainReport> DrainAsync(TimeSpan patience)
     {

@@ -95,8 +95,8 @@ public sealed record TlsClientOptions
 }
 
 /// <summary>
-/// Back-off between attempts (<c>retry_on_failure</c>), with the Collector's defaults, except that there is no time after which a kept trace
-/// is given up unless one is configured.
+/// Back-off between attempts (<c>retry_on_failure</c>), with the Collector's defaults, except that there is no time after which a
+/// kept trace is given up unless one is configured.
 /// </summary>
 public sealed record RetryOptions
 {
@@ -132,7 +132,10 @@ public sealed record SendingQueueOptions
 /// <summary>How kept traces are put together into requests.</summary>
 public sealed record BatchOptions
 {
-    /// <summary>A request is sent when it has this many bytes (<c>min_size</c>); never larger than <see cref="MaxBytes"/>, except for one trace alone.</summary>
+    /// <summary>
+    /// A request is sent when it has this many bytes (<c>min_size</c>); never larger than <see cref="MaxBytes"/>, except for one trace
+    /// alone.
+    /// </summary>
     public int MinBytes { get; init; } = 512 << 10;
 
     /// <summary>Largest request. Receivers refuse messages over 4 MiB by default.</summary>

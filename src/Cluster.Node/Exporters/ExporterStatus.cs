@@ -16,7 +16,9 @@ public enum ExporterState
 /// <summary>One exporter at one moment. Counts are since the process began.</summary>
 public sealed record ExporterStatus
 {
-    /// <summary>Time without success after which <see cref="ExporterState.Retrying"/> becomes <see cref="ExporterState.Failing"/>.</summary>
+    /// <summary>
+    /// Time without success after which <see cref="ExporterState.Retrying"/> becomes <see cref="ExporterState.Failing"/>.
+    /// </summary>
     public static readonly TimeSpan FailingAfter = TimeSpan.FromSeconds(30);
 
     /// <summary>Component ID: <c>otlp</c>, <c>otlphttp/tempo</c>.</summary>

@@ -8,7 +8,11 @@ namespace Cluster.Node.Tests.Exporters;
 
 public sealed class ExportPipelineTests
 {
-    private static readonly RetryOptions Soon = new() { InitialInterval = TimeSpan.FromMilliseconds(5), MaxInterval = TimeSpan.FromMilliseconds(50) };
+    private static readonly RetryOptions Soon = new()
+    {
+        InitialInterval = TimeSpan.FromMilliseconds(5),
+        MaxInterval = TimeSpan.FromMilliseconds(50),
+    };
 
     private readonly ManualTimeProvider _time = new();
 

@@ -87,7 +87,8 @@ public sealed class OtlpGrpcExporterTests
 
         ExportOutcome outcome = await SendAsync(exporter, Kept.Traces(1));
 
-        Assert.Equal((ExportVerdict.RejectedContent, "invalid_argument", "span 7 is odd"), (outcome.Verdict, outcome.Reason, outcome.Message));
+        Assert.Equal((ExportVerdict.RejectedContent, "invalid_argument"), (outcome.Verdict, outcome.Reason));
+        Assert.Equal("span 7 is odd", outcome.Message);
     }
 
     [Fact]
@@ -205,7 +206,8 @@ public sealed class OtlpGrpcExporterTests
         using TestCertificates certificates = new();
         using X509Certificate2 server = certificates.Create();
         await using BackEnd backEnd = await BackEnd.StartGrpcAsync(certificate: server);
-        await using OtlpGrpcExporter exporter = new(Options(backEnd) with { Tls = new() { CaFile = certificates.WriteCertificate(server) } });
+        TlsClientOptions tls = new() { CaFile = certificates.WriteCertificate(server) };
+        await using OtlpGrpcExporter exporter = new(Options(backEnd) with { Tls = tls });
 
         ExportOutcome outcome = await SendAsync(exporter, Kept.Traces(1));
 
@@ -220,7 +222,8 @@ public sealed class OtlpGrpcExporterTests
         using X509Certificate2 server = certificates.Create();
         using X509Certificate2 other = certificates.Create();
         await using BackEnd backEnd = await BackEnd.StartGrpcAsync(certificate: server);
-        await using OtlpGrpcExporter exporter = new(Options(backEnd) with { Tls = new() { CaFile = certificates.WriteCertificate(other) } });
+        TlsClientOptions tls = new() { CaFile = certificates.WriteCertificate(other) };
+        await using OtlpGrpcExporter exporter = new(Options(backEnd) with { Tls = tls });
 
         ExportOutcome outcome = await SendAsync(exporter, Kept.Traces(1));
 

@@ -6,8 +6,9 @@ using Cluster.Node.Exporters.Sending;
 namespace Cluster.Node.Exporters.Local;
 
 /// <summary>
-/// OTLP/JSON lines in a file, one request a line, as the Collector's file exporter writes and its receiver reads. A line that could not be
-/// written whole is cut off again and repeated; one that an earlier process left unfinished is cut off at start. Used by one sender at a time.
+/// OTLP/JSON lines in a file, one request a line, as the Collector's file exporter writes and its receiver reads. A line that could
+/// not be written whole is cut off again and repeated; one that an earlier process left unfinished is cut off at start. Used by one
+/// sender at a time.
 /// </summary>
 internal sealed class FileExporter : IExportClient
 {
@@ -144,9 +145,12 @@ internal sealed class FileExporter : IExportClient
         return BackupName(at);
     }
 
-    private string BackupName(DateTimeOffset at) => Path.Combine(
-        Path.GetDirectoryName(_path)!,
-        $"{Path.GetFileNameWithoutExtension(_path)}-{at.UtcDateTime.ToString(BackupTime, CultureInfo.InvariantCulture)}{Path.GetExtension(_path)}");
+    private string BackupName(DateTimeOffset at)
+    {
+        string stamp = at.UtcDateTime.ToString(BackupTime, CultureInfo.InvariantCulture);
+        string name = $"{Path.GetFileNameWithoutExtension(_path)}-{stamp}{Path.GetExtension(_path)}";
+        return Path.Combine(Path.GetDirectoryName(_path)!, name);
+    }
 
     private void Prune()
     {

@@ -2,19 +2,26 @@ namespace Cluster.Node.Exporters.Local;
 
 /// <summary>
 /// A file of lines that ends with a whole line: what is appended is either all there or not at all. Bytes are the operating system's after
-/// <see cref="Append"/>, and on disk after <see cref="Dispose"/>. A pipe or a terminal works too, but nothing can be cut off there.
+/// <see cref="Append"/>, and on disk after <see cref="Dispose"/>. What is under <c>/dev/</c> works too, but nothing is cut off there.
 /// Not thread-safe.
 /// </summary>
 internal sealed class LineFile : IDisposable
 {
     private const int ScanSize = 64 << 10;
 
-    private readonly FileStream _stream;
+    private readonly Stream _stream;
+    private readonly bool _device;
     private bool _unfinished;
 
-    private LineFile(FileStream stream) => _stream = stream;
+    /// <summary>Takes over a stream that ends with a whole line.</summary>
+    internal LineFile(Stream stream, bool device)
+    {
+        _stream = stream;
+        _device = device;
+        Length = device ? 0 : stream.Length;
+    }
 
-    /// <summary>Bytes of whole lines; always 0 for what is no file.</summary>
+    /// <summary>Bytes of whole lines; always 0 for what is under <c>/dev/</c>.</summary>
     public long Length { get; private set; }
 
     /// <summary>Opens or makes a file.</summary>
@@ -35,19 +42,14 @@ internal sealed class LineFile : IDisposable
             bufferSize: 0);
         try
         {
-            LineFile file = new(stream);
-            if (stream.CanSeek)
+            long whole = device ? 0 : WholeLines(stream);
+            cut = device ? 0 : stream.Length - whole;
+            if (cut > 0)
             {
-                long whole = WholeLines(stream);
-                cut = stream.Length - whole;
-                file.Length = whole;
-                if (cut > 0)
-                {
-                    stream.SetLength(whole);
-                }
+                stream.SetLength(whole);
             }
 
-            return file;
+            return new LineFile(stream, device);
         }
         catch
         {
@@ -60,30 +62,34 @@ internal sealed class LineFile : IDisposable
     /// <exception cref="IOException">It could not be written; the file ends with the line before.</exception>
     public void Append(ReadOnlySpan<byte> line)
     {
-        if (!_stream.CanSeek)
+        if (_device)
         {
+            if (_stream.CanSeek)
+            {
+                _stream.Seek(0, SeekOrigin.End);
+            }
+
             _stream.Write(line);
             return;
         }
 
-        // Somebody may have emptied it; going on at the old place would leave a hole.
-        long end = Math.Min(_stream.Length, Length);
-        if (_unfinished || _stream.Length > end)
+        if (_unfinished)
         {
-            _stream.SetLength(end);
+            _stream.SetLength(Math.Min(_stream.Length, Length));
             _unfinished = false;
         }
 
+        // Somebody else may have emptied it; going on at the old place would leave a hole.
+        Length = _stream.Length;
         try
         {
-            _stream.Position = end;
+            _stream.Position = Length;
             _stream.Write(line);
-            Length = end + line.Length;
+            Length += line.Length;
         }
         catch
         {
             _unfinished = true;
-            Length = end;
             Cut();
             throw;
         }
@@ -95,7 +101,7 @@ internal sealed class LineFile : IDisposable
         Cut();
         try
         {
-            _stream.Flush(flushToDisk: _stream.CanSeek);
+            (_stream as FileStream)?.Flush(flushToDisk: !_device);
         }
         catch (IOException)
         {
@@ -127,21 +133,15 @@ internal sealed class LineFile : IDisposable
     private static long WholeLines(FileStream stream)
     {
         byte[] block = new byte[ScanSize];
-        long end = stream.Length;
         long lineStart = 0;
-        while (end > 0 && lineStart == 0)
+        for (long end = stream.Length; end > 0 && lineStart == 0; end = Math.Max(end - ScanSize, 0))
         {
             long start = Math.Max(end - ScanSize, 0);
             Span<byte> bytes = block.AsSpan(0, (int)(end - start));
             stream.Position = start;
             stream.ReadExactly(bytes);
-            lineStart = start + bytes.LastIndexOf((byte)'\n') + 1;
-            if (bytes.LastIndexOf((byte)'\n') < 0)
-            {
-                lineStart = 0;
-            }
-
-            end = start;
+            int newline = bytes.LastIndexOf((byte)'\n');
+            lineStart = newline < 0 ? 0 : start + newline + 1;
         }
 
         if (lineStart < stream.Length)

@@ -6,8 +6,8 @@ using Cluster.Messages.Otlp;
 namespace Cluster.Node.Exporters.Local;
 
 /// <summary>
-/// Kept traces as text for a person: one line a trace (start, trace ID, duration, spans, services, errors, root), and in detail one more a span,
-/// indented as the tree. Text from spans cannot break lines or steer a terminal.
+/// Kept traces as text for a person: one line a trace (start, trace ID, duration, spans, services, errors, root), and in detail one
+/// more a span, indented as the tree. Text from spans cannot break lines or steer a terminal.
 /// </summary>
 internal static class TraceSummary
 {
@@ -50,7 +50,8 @@ internal static class TraceSummary
         int errors = spans.Count(span => span.Error);
         DateTime at = DateTime.UnixEpoch.AddTicks((long)Math.Min(start / 100, (ulong)(DateTime.MaxValue - DateTime.UnixEpoch).Ticks));
         output.Append(CultureInfo.InvariantCulture, $"{at:HH:mm:ss.fff}  {trace}  {Milliseconds(start, end),12}  ");
-        output.Append(CultureInfo.InvariantCulture, $"{Count(spans.Count, "span"),-10} {Count(services, "service"),-11} {Count(errors, "error"),-9} ");
+        output.Append(CultureInfo.InvariantCulture, $"{Count(spans.Count, "span"),-10} {Count(services, "service"),-11} ");
+        output.Append(CultureInfo.InvariantCulture, $"{Count(errors, "error"),-9} ");
         output.Append(root.Parent.IsValid ? "(no root) " : "");
         output.Append(CultureInfo.InvariantCulture, $"{root.Service}: {root.Name}\n");
         if (detailed)

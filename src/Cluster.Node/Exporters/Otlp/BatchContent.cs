@@ -6,8 +6,8 @@ using Cluster.Node.Exporters.Sending;
 namespace Cluster.Node.Exporters.Otlp;
 
 /// <summary>
-/// A request body that is written from where the bytes already are: the runs of a batch, or its prepared body, with a gRPC prefix if it needs
-/// one. Holds the batch while it writes, because a transport can still be writing after the call has failed.
+/// A request body that is written from where the bytes already are: the runs of a batch, or its prepared body, with a gRPC prefix
+/// if it needs one. Holds the batch while it writes, because a transport can still be writing after the call has failed.
 /// </summary>
 internal sealed class BatchContent : HttpContent
 {

@@ -15,7 +15,8 @@ internal static class GrpcTrailers
     /// <summary>What the response says. False when it has no <c>grpc-status</c> anywhere.</summary>
     public static bool TryRead(HttpResponseMessage response, out ExportOutcome outcome)
     {
-        HttpResponseHeaders headers = response.TrailingHeaders.NonValidated.Contains("grpc-status") ? response.TrailingHeaders : response.Headers;
+        bool inTrailers = response.TrailingHeaders.NonValidated.Contains("grpc-status");
+        HttpResponseHeaders headers = inTrailers ? response.TrailingHeaders : response.Headers;
         if (!headers.NonValidated.TryGetValues("grpc-status", out HeaderStringValues statusValues)
             || !int.TryParse(statusValues.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out int status))
         {
@@ -23,7 +24,8 @@ internal static class GrpcTrailers
             return false;
         }
 
-        string message = headers.NonValidated.TryGetValues("grpc-message", out HeaderStringValues text) ? DecodeMessage(text.ToString()) : "";
+        bool hasMessage = headers.NonValidated.TryGetValues("grpc-message", out HeaderStringValues text);
+        string message = hasMessage ? DecodeMessage(text.ToString()) : "";
         outcome = ExportClassification.ForGrpc(status, message, status == 0 ? null : ReadRetryDelay(headers));
         return true;
     }

@@ -35,9 +35,7 @@ internal sealed class OtlpGrpcExporter : IExportClient
         _gzip = options.Gzip;
         _method = new Uri(options.Endpoint, Method);
         _timeout = options.Timeout > TimeSpan.Zero ? GrpcTimeout(options.Timeout) : null;
-
-        // A proxy between cleartext HTTP/2 peers would speak HTTP/1.1; through TLS it only passes bytes on.
-        _invoker = OtlpTransport.CreateInvoker(options, useProxy: options.Endpoint.Scheme == Uri.UriSchemeHttps);
+        _invoker = OtlpTransport.CreateInvoker(options, options.Endpoint, http2: true);
     }
 
     /// <inheritdoc/>

@@ -31,7 +31,7 @@ internal sealed class OtlpHttpExporter : IExportClient
         _time = time;
         _headers = OtlpTransport.CheckHeaders(options.Headers);
         _version = options.TracesEndpoint.Scheme == Uri.UriSchemeHttps ? HttpVersion.Version20 : HttpVersion.Version11;
-        _invoker = OtlpTransport.CreateInvoker(options, useProxy: true);
+        _invoker = OtlpTransport.CreateInvoker(options, options.TracesEndpoint, http2: false);
     }
 
     /// <inheritdoc/>

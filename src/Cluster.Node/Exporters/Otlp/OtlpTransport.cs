@@ -17,29 +17,36 @@ internal static class OtlpTransport
 
     // Set by the client itself; a configured value would break the request.
     private static readonly string[] OwnHeaders =
-        ["content-type", "content-length", "content-encoding", "transfer-encoding", "te", "connection", "grpc-encoding", "grpc-timeout", "grpc-status"];
+    [
+        "content-type", "content-length", "content-encoding", "transfer-encoding", "te", "connection",
+        "grpc-encoding", "grpc-timeout", "grpc-status",
+    ];
 
     /// <summary><c>ActorSampling/1.2.3</c>.</summary>
     public static string UserAgent { get; } =
         $"ActorSampling/{typeof(OtlpTransport).Assembly.GetName().Version?.ToString(3) ?? "0"}";
 
-    /// <summary>A client with its own pool of connections.</summary>
+    /// <summary>
+    /// A client with its own pool of connections. It goes through the proxy that the environment names, but not to this machine, and not for
+    /// cleartext HTTP/2: a proxy speaks HTTP/1.1 there, while through TLS it only passes bytes on.
+    /// </summary>
     /// <exception cref="IOException">A file of <paramref name="options"/> cannot be read.</exception>
     /// <exception cref="System.Security.Cryptography.CryptographicException">A file of it is no certificate or key.</exception>
-    public static HttpMessageInvoker CreateInvoker(SendingExporterOptions options, bool useProxy)
+    public static HttpMessageInvoker CreateInvoker(SendingExporterOptions options, Uri endpoint, bool http2)
     {
         SocketsHttpHandler handler = new()
         {
             AllowAutoRedirect = false,
             AutomaticDecompression = DecompressionMethods.None,
             UseCookies = false,
-            UseProxy = useProxy,
+            UseProxy = !endpoint.IsLoopback && (!http2 || endpoint.Scheme == Uri.UriSchemeHttps),
             ActivityHeadersPropagator = null,
             EnableMultipleHttp2Connections = true,
             ConnectTimeout = options.Timeout > TimeSpan.Zero ? options.Timeout : DefaultConnectTimeout,
             PooledConnectionLifetime = ConnectionLifetime,
 
-            // Finds connections that a failover or a firewall made silent, but only while an answer is awaited: receivers punish idle pings.
+            // Finds connections that a failover or a firewall made silent, but only while an answer is awaited: receivers punish
+            // idle pings.
             KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
             KeepAlivePingDelay = PingAfterSilence,
             KeepAlivePingTimeout = PingTimeout,

@@ -8,8 +8,8 @@ namespace Cluster.Node.Exporters.Sending;
 internal sealed record SenderClock(TimeProvider Time, Func<double> Random, CancellationToken Drain, CancellationToken Stop);
 
 /// <summary>
-/// Brings one batch to its end: accepted, refused for good, given up, or left behind. Repeats it whole after temporary failures; cuts it when
-/// it is too large or its content is refused, so that one trace a receiver cannot take does not take the others along. Thread-safe.
+/// Brings one batch to its end: accepted, refused for good, given up, or left behind. Repeats it whole after temporary failures; cuts
+/// it when it is too large or its content is refused, so that one trace a receiver cannot take does not take the others along. Thread-safe.
 /// </summary>
 internal sealed class BatchSender(
     SendingExporterParts parts,
@@ -76,7 +76,9 @@ internal sealed class BatchSender(
         return true;
     }
 
-    /// <summary>The outcome that ended it. <see cref="ExportVerdict.Retry"/> when it was given up or left behind, which is counted here.</summary>
+    /// <summary>
+    /// The outcome that ended it. <see cref="ExportVerdict.Retry"/> when it was given up or left behind, which is counted here.
+    /// </summary>
     private async Task<ExportOutcome> SendWithRetriesAsync(ExportBatch part)
     {
         long began = clock.Time.GetTimestamp();

@@ -3,8 +3,9 @@ using System.Security.Authentication;
 namespace Cluster.Node.Exporters.Sending;
 
 /// <summary>
-/// The one table of what each answer means. Temporary answers follow OTLP (<see href="https://opentelemetry.io/docs/specs/otlp/#failures-1"/>
-/// and <see href="https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes"/>), with one difference: gRPC
+/// The one table of what each answer means. Temporary answers follow OTLP
+/// (<see href="https://opentelemetry.io/docs/specs/otlp/#failures"/> and
+/// <see href="https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes"/>), with one difference: gRPC
 /// <c>RESOURCE_EXHAUSTED</c> without <c>RetryInfo</c> is tried again too, unless its message says that the request is too large, because
 /// most receivers that are only busy send no <c>RetryInfo</c> and a kept trace is worth more than a few requests.
 /// </summary>

@@ -7,7 +7,9 @@ internal sealed class RateLimit(TimeProvider time, TimeSpan interval)
     private long? _last;
     private long _count;
 
-    /// <summary>True for the first and then once an interval; <paramref name="count"/> is how many asked since the last true, this one included.</summary>
+    /// <summary>
+    /// True for the first and then once an interval; <paramref name="count"/> is how many asked since the last true, this one included.
+    /// </summary>
     public bool TryTake(out long count)
     {
         lock (_gate)

@@ -5,8 +5,8 @@ namespace Cluster.Node.Exporters.Sending;
 
 /// <summary>
 /// The queue before an exporter's senders, counted in bytes, and the batching of what waits in it. Bytes count from
-/// <see cref="Enqueue"/> until <see cref="Settle"/>, so what is being sent or waits for another attempt counts too: the bound is one of memory.
-/// Any number of threads may enqueue and settle; one loop takes.
+/// <see cref="Enqueue"/> until <see cref="Settle"/>, so what is being sent or waits for another attempt counts too: the bound is one
+/// of memory. Any number of threads may enqueue and settle; one loop takes.
 /// </summary>
 internal sealed class SendingQueue : IDisposable
 {
@@ -28,12 +28,13 @@ internal sealed class SendingQueue : IDisposable
     /// <summary>A queue that calls itself full at <paramref name="capacity"/> bytes.</summary>
     public SendingQueue(long capacity, BatchOptions batch, TimeProvider time)
     {
-        Capacity = capacity;
+        Capacity = Math.Max(capacity, 1);
         _time = time;
         _flushTimeout = batch.Timeout;
         _maxBytes = batch.MaxBytes > 0 ? batch.MaxBytes : long.MaxValue;
         _minBytes = Math.Min(batch.MinBytes, _maxBytes);
-        _flushTimer = time.CreateTimer(static queue => ((SendingQueue)queue!).Wake(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _flushTimer = time.CreateTimer(
+            static queue => ((SendingQueue)queue!).Wake(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Bytes at which it is full.</summary>
@@ -112,8 +113,8 @@ internal sealed class SendingQueue : IDisposable
     }
 
     /// <summary>
-    /// The next batch: as soon as there are <see cref="BatchOptions.MinBytes"/>, or the oldest has waited <see cref="BatchOptions.Timeout"/>.
-    /// Null when completed and empty. One caller at a time.
+    /// The next batch: as soon as there are <see cref="BatchOptions.MinBytes"/>, or the oldest has waited
+    /// <see cref="BatchOptions.Timeout"/>. Null when completed and empty. One caller at a time.
     /// </summary>
     public async ValueTask<ExportBatch?> TakeAsync()
     {

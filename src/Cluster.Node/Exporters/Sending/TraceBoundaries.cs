@@ -12,7 +12,8 @@ internal readonly record struct TraceCut(int Offset, int TracesBefore, int Spans
 
 /// <summary>
 /// Finds where a request can be cut without dividing a trace: between two <c>ResourceSpans</c> of which the first ends with another trace
-/// than the second begins with, since the spans of a trace are always together. Cold path: read only when a request is too large or was refused.
+/// than the second begins with, since the spans of a trace are always together. Cold path: read only when a request is too large or
+/// was refused.
 /// </summary>
 internal static class TraceBoundaries
 {
