@@ -1,6 +1,7 @@
 using Cluster.EndToEnd.Tests.Harness;
 using Cluster.Testing;
 using Cluster.Testing.Otlp;
+using Google.Protobuf;
 
 namespace Cluster.EndToEnd.Tests;
 
@@ -68,6 +69,61 @@ public sealed class BackendFailureTests
         await Eventually.HoldsAsync(() => backend.Attempts >= 1, () => "the exporter tried");
         backend.Answer = BackendAnswer.Accept;
         await AssertAllArriveAsync(node, backend, request);
+    }
+
+    [Fact]
+    public async Task Backend_OneOfTwoSilent_DoesNotHoldTheOther()
+    {
+        await using RecordingBackend silent = await RecordingBackend.StartAsync();
+        await using RecordingBackend working = await RecordingBackend.StartAsync();
+        silent.Answer = BackendAnswer.Hang;
+        NodeSettings settings = new(silent) { SecondBackend = working, DecisionWait = "200ms", ExportTimeout = "1s" };
+        await using NodeProcess node = await NodeProcess.StartAsync(settings);
+        ExportTraceServiceRequest request = await SendAsync(node);
+        await working.WaitForAsync([request], Kept);
+        Assert.Empty(silent.Received);
+        silent.Answer = BackendAnswer.Accept;
+        await AssertAllArriveAsync(node, silent, request);
+        Delivery.AssertKept([request], Kept, working.Received);
+    }
+
+    [Fact]
+    public async Task Backend_UnavailableUntilTheQueueIsFull_PushesClientsBackAndLosesNothing()
+    {
+        await using RecordingBackend backend = await RecordingBackend.StartAsync();
+        backend.Answer = BackendAnswer.Unavailable(TimeSpan.FromMilliseconds(100));
+        NodeSettings settings = new(backend) { DecisionWait = "50ms", QueueBytes = 256 << 10 };
+        await using NodeProcess node = await NodeProcess.StartAsync(settings);
+        using OtlpSender sender = OtlpSender.Grpc(node.Grpc);
+        List<ExportTraceServiceRequest> accepted = [];
+        OtlpAnswer? refusal = null;
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                ExportTraceServiceRequest request = new TraceBuilder()
+                    .Span((ulong)accepted.Count + 1, 1).Error().With("payload", new string('x', 20_000)).Build();
+                OtlpAnswer answer = await sender.TrySendAsync(request.ToByteArray());
+                if (answer.Accepted)
+                {
+                    accepted.Add(request);
+                    return false;
+                }
+
+                refusal = answer;
+                return true;
+            },
+            () => $"a client was pushed back; {accepted.Count} requests were accepted");
+        // RESOURCE_EXHAUSTED or UNAVAILABLE: both mean try again.
+        Assert.Contains(refusal!.GrpcStatus!.Value, new[] { 8, 14 });
+
+        backend.Answer = BackendAnswer.Accept;
+        await backend.WaitForAsync(accepted, Enumerable.Range(1, accepted.Count).Select(Id));
+        ExportTraceServiceRequest last = new TraceBuilder().Span((ulong)accepted.Count + 1000, 1).Error().Build();
+        await Eventually.HoldsAsync(
+            async () => (await sender.TrySendAsync(last.ToByteArray())).Accepted, () => "clients are let in again");
+        accepted.Add(last);
+        Assert.Equal(0, await node.StopAsync());
+        Delivery.AssertKept(accepted, accepted.Select(request => Delivery.Of(request).Single().TraceId), backend.Received);
     }
 
     [Theory]

@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using Cluster.EndToEnd.Tests.Harness;
 using Cluster.Testing;
 using Cluster.Testing.Otlp;
+using Google.Protobuf;
 
 namespace Cluster.EndToEnd.Tests;
 
@@ -13,7 +15,7 @@ public sealed class ShutdownTests
     public async Task SigTerm_PendingTraces_AreDecidedAndSentBeforeTheEnd(Exporter exporter)
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend, exporter) { DecisionWait = "1h" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend, exporter) { DecisionWait = NodeSettings.Never });
         TraceBuilder builder = new();
         for (ulong trace = 1; trace <= 300; trace++)
         {
@@ -29,6 +31,43 @@ public sealed class ShutdownTests
         Assert.Equal(0, await node.StopAsync());
         string[] kept = [.. Enumerable.Range(1, 100).Select(trace => TraceBuilder.TraceId((ulong)trace * 3).ToString())];
         Delivery.AssertKept([builder.Build()], kept, backend.Received);
+    }
+
+    [Fact]
+    public async Task SigTerm_UnderTraffic_EverythingAcknowledgedArrives()
+    {
+        await using RecordingBackend backend = await RecordingBackend.StartAsync();
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "300ms" });
+        ConcurrentQueue<ExportTraceServiceRequest> acknowledged = new();
+        int next = 0;
+        Task[] clients = [.. Enumerable.Range(0, 4).Select(client => Task.Run(async () =>
+        {
+            using OtlpSender sender = client % 2 == 0 ? OtlpSender.Grpc(node.Grpc) : OtlpSender.Http(node.Http);
+            while (true)
+            {
+                ulong trace = (ulong)Interlocked.Increment(ref next);
+                ExportTraceServiceRequest request = new TraceBuilder().Span(trace, 1).Error().Span(trace, 2, 1).Build();
+                try
+                {
+                    if (!(await sender.TrySendAsync(request.ToByteArray())).Accepted)
+                    {
+                        return;
+                    }
+                }
+                catch (HttpRequestException)
+                {
+                    // The door is closed; nobody knows about this one.
+                    return;
+                }
+
+                acknowledged.Enqueue(request);
+            }
+        }))];
+        await Eventually.HoldsAsync(() => acknowledged.Count >= 200, () => $"200 requests were acknowledged; {acknowledged.Count} were");
+        Assert.Equal(0, await node.StopAsync());
+        await Task.WhenAll(clients).WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);
+        Assert.Empty(backend.Problems);
+        Delivery.AssertKept(acknowledged, acknowledged.Select(request => Delivery.Of(request).First().TraceId), backend.Received);
     }
 
     [Fact]

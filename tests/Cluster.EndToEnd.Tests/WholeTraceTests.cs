@@ -14,7 +14,7 @@ public sealed class WholeTraceTests
     public async Task Export_TracesSplitOverRequestsAndConnections_LeaveWhole()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "4s" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = NodeSettings.Never });
         const int Traces = 30;
 
         // Spans 1 to 4 of every trace, each from another service in another request: only the last says that the trace is worth keeping.
@@ -41,14 +41,14 @@ public sealed class WholeTraceTests
         }));
 
         string[] kept = [.. Ids(Traces, trace => trace % 3 != 2)];
-        await AssertKeptAsync(node, backend, parts, kept);
+        await StopAndAssertKeptAsync(node, backend, parts, kept);
     }
 
     [Fact]
     public async Task Export_ManyTracesInOneRequest_EachHasItsOwnFate()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend, Exporter.GrpcGzip));
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend, Exporter.GrpcGzip) { DecisionWait = "1s" });
         const int Traces = 2000;
         TraceBuilder builder = new();
         for (ulong span = 1; span <= 3; span++)
@@ -73,7 +73,7 @@ public sealed class WholeTraceTests
     public async Task Export_UnknownFieldsAtEveryLevel_AreIntact(Exporter exporter)
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend, exporter));
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend, exporter) { DecisionWait = "1s" });
         ExportTraceServiceRequest request = new TraceBuilder()
             .Resource("cart").ResourceAttribute("zone", "a").Scope("library", "1.0")
             .Span(1, 1, name: "root").With("customer.tier", "gold").Event("happened", TraceBuilder.Attribute("why", "because"))
@@ -109,21 +109,21 @@ public sealed class WholeTraceTests
     public async Task Export_SameRequestAgain_CountsOnce()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "4s" });
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = NodeSettings.Never });
         ExportTraceServiceRequest request = new TraceBuilder().Span(1, 1).Error().Span(1, 2, 1).Span(1, 3, 1).Span(2, 1).Build();
         using OtlpSender first = OtlpSender.Grpc(node.Grpc);
         using OtlpSender second = OtlpSender.Http(node.Http);
         await first.SendAsync(request);
         await first.SendAsync(request);
         await second.SendAsync(request);
-        await AssertKeptAsync(node, backend, [request], Ids(1));
+        await StopAndAssertKeptAsync(node, backend, [request], Ids(1));
     }
 
     [Fact]
     public async Task Export_SpansWithoutIds_AreRejectedAloneAndTheOthersKept()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();
-        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend));
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = "1s" });
         ExportTraceServiceRequest good = new TraceBuilder().Span(1, 1).Error().Span(1, 2, 1).Build();
         ExportTraceServiceRequest bad = good.Clone();
         IList<Span> spans = bad.ResourceSpans[0].ScopeSpans[0].Spans;
@@ -141,6 +141,13 @@ public sealed class WholeTraceTests
         NodeProcess node, RecordingBackend backend, IReadOnlyList<ExportTraceServiceRequest> sent, IEnumerable<string> kept)
     {
         await backend.WaitForAsync(sent, kept);
+        await StopAndAssertKeptAsync(node, backend, sent, kept);
+    }
+
+    /// <summary>Ending the node decides what is pending and sends what is kept.</summary>
+    private static async Task StopAndAssertKeptAsync(
+        NodeProcess node, RecordingBackend backend, IReadOnlyList<ExportTraceServiceRequest> sent, IEnumerable<string> kept)
+    {
         Assert.Equal(0, await node.StopAsync());
         Assert.Empty(backend.Problems);
         Delivery.AssertKept(sent, kept, backend.Received);

@@ -21,8 +21,17 @@ public enum Exporter
 /// <param name="Exporter">How.</param>
 internal sealed record NodeSettings(RecordingBackend Backend, Exporter Exporter = Exporter.Grpc)
 {
-    /// <summary><c>decision_wait</c>.</summary>
-    public string DecisionWait { get; init; } = "2s";
+    /// <summary>A <see cref="DecisionWait"/> that no test lives to see: only shutdown decides.</summary>
+    public const string Never = "1h";
+
+    /// <summary><c>decision_wait</c>. Long enough for all of a client's exports, on a busy machine too.</summary>
+    public string DecisionWait { get; init; } = "5s";
+
+    /// <summary>A second back end, over gRPC.</summary>
+    public RecordingBackend? SecondBackend { get; init; }
+
+    /// <summary>Size of the exporter's queue.</summary>
+    public int QueueBytes { get; init; } = 64 << 20;
 
     /// <summary>One attempt of the exporter.</summary>
     public string ExportTimeout { get; init; } = "5s";
@@ -61,16 +70,26 @@ internal sealed record NodeSettings(RecordingBackend Backend, Exporter Exporter 
             retry_on_failure:
               initial_interval: 50ms
               max_interval: 500ms
+            sending_queue:
+              sizer: bytes
+              queue_size: {{QueueBytes}}
+          otlp/second:
+            endpoint: {{(SecondBackend ?? Backend).GrpcEndpoint.Authority}}
+            tls:
+              insecure: true
         service:
           pipelines:
             traces:
               receivers: [otlp]
               processors: [tail_sampling]
-              exporters: [{{(Exporter is Exporter.Grpc or Exporter.GrpcGzip ? "otlp" : "otlphttp")}}]
+              exporters: [{{ExporterIds}}]
         admin:
           endpoint: 127.0.0.1:0
 
         """;
+
+    private string ExporterIds =>
+        (Exporter is Exporter.Grpc or Exporter.GrpcGzip ? "otlp" : "otlphttp") + (SecondBackend is null ? "" : ", otlp/second");
 
     private string ExporterBlock => Exporter switch
     {
