@@ -13,7 +13,7 @@ return args switch
 static int Run(string[] args)
 {
     // BenchmarkDotNet builds a project of its own; on a busy machine its two minutes are not enough.
-    IConfig config = DefaultConfig.Instance.WithBuildTimeout(TimeSpan.FromMinutes(10));
+    IConfig config = ManualConfig.Create(DefaultConfig.Instance).WithBuildTimeout(TimeSpan.FromMinutes(10));
     BenchmarkSwitcher.FromAssembly(typeof(AllocationCheck).Assembly).Run(args, config);
     return 0;
 }
