@@ -77,7 +77,7 @@ internal static class AllocationCheck
         Action operation = AsAction(instance, method);
         Repeat(operation, WarmUpOperations);
 
-        // The least of a few rounds: a pool that the garbage collector has just trimmed must be filled again, which is not the code's doing.
+        // The least of a few rounds: a pool that the garbage collector has just trimmed is filled again, which is not the code's doing.
         long least = long.MaxValue;
         for (int round = 0; round < Rounds; round++)
         {

@@ -1,3 +1,4 @@
+using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Running;
 using Cluster.Benchmarks;
 
@@ -11,6 +12,8 @@ return args switch
 
 static int Run(string[] args)
 {
-    BenchmarkSwitcher.FromAssembly(typeof(AllocationCheck).Assembly).Run(args);
+    // BenchmarkDotNet builds a project of its own; on a busy machine its two minutes are not enough.
+    IConfig config = ManualConfig.Create(DefaultConfig.Instance).WithBuildTimeout(TimeSpan.FromMinutes(10));
+    BenchmarkSwitcher.FromAssembly(typeof(AllocationCheck).Assembly).Run(args, config);
     return 0;
 }

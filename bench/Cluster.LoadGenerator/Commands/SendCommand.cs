@@ -20,8 +20,11 @@ internal static class SendCommand
     private static readonly Option<int> s_connections =
         new("--connections") { Description = "gRPC connections.", DefaultValueFactory = _ => 4 };
 
-    private static readonly Option<int> s_inFlight =
-        new("--in-flight") { Description = "Requests in flight over all connections; over HTTP also the connections.", DefaultValueFactory = _ => 16 };
+    private static readonly Option<int> s_inFlight = new("--in-flight")
+    {
+        Description = "Requests in flight over all connections; over HTTP also the connections.",
+        DefaultValueFactory = _ => 16,
+    };
 
     private static readonly Option<double> s_warmUp =
         new("--warm-up") { Description = "Seconds of load before the measured window." };
@@ -34,8 +37,11 @@ internal static class SendCommand
 
     private static readonly Option<bool> s_gzip = new("--gzip") { Description = "Send gzip, compressed before the run." };
 
-    private static readonly Option<int> s_gzipMemory =
-        new("--gzip-memory-mb") { Description = "Memory for compressed requests; the run ends when they are used up.", DefaultValueFactory = _ => 1024 };
+    private static readonly Option<int> s_gzipMemory = new("--gzip-memory-mb")
+    {
+        Description = "Memory for compressed requests; the run ends when they are used up.",
+        DefaultValueFactory = _ => 1024,
+    };
 
     private static readonly Option<ulong> s_seed = new("--seed")
     {
@@ -43,9 +49,11 @@ internal static class SendCommand
         DefaultValueFactory = _ => TraceWorkload.DefaultSeed,
     };
 
-    private static readonly Option<int?> s_pid = new("--observe-pid") { Description = "Process under test: its CPU time and memory are reported." };
+    private static readonly Option<int?> s_pid =
+        new("--observe-pid") { Description = "Process under test: its CPU time and memory are reported." };
 
-    private static readonly Option<Uri?> s_metrics = new("--metrics") { Description = "Prometheus page of the node under test.", CustomParser = ParseUri };
+    private static readonly Option<Uri?> s_metrics =
+        new("--metrics") { Description = "Prometheus page of the node under test.", CustomParser = ParseUri };
 
     private static readonly Option<Uri?> s_sink = new("--sink")
     {
@@ -58,7 +66,8 @@ internal static class SendCommand
 
     private static readonly Option<int?> s_pin = new("--pin") { Description = "Processor to run on alone, once everything is prepared." };
 
-    private static readonly Option<string> s_scenario = new("--scenario") { Description = "Name in the report.", DefaultValueFactory = _ => "run" };
+    private static readonly Option<string> s_scenario =
+        new("--scenario") { Description = "Name in the report.", DefaultValueFactory = _ => "run" };
 
     private static readonly Option<string?> s_output = new("--json") { Description = "File for the whole report." };
 
@@ -123,8 +132,9 @@ internal static class SendCommand
 
     private static void Print(RunReport report)
     {
-        Console.WriteLine($"accepted {report.AcceptedSpans} spans, {report.SpansPerSecond:f0} a second in a window of {report.WindowSeconds:f1} s");
-        Console.WriteLine($"generator {report.GeneratorCpu:f3} us/span; sink {report.SinkCpu:f3} us/span; lost connections {report.LostConnections}");
+        Console.WriteLine($"accepted {report.AcceptedSpans} spans; window {report.WindowSeconds:f1} s, {report.SpansPerSecond:f0} spans/s");
+        Console.WriteLine($"generator {report.GeneratorCpu:f3}, sink {report.SinkCpu:f3} us/span");
+        Console.WriteLine($"lost connections {report.LostConnections}");
         if (report.LastReason is { } reason)
         {
             Console.WriteLine($"last refusal or failure: {reason}");

@@ -45,8 +45,8 @@ internal sealed class Observer(int? pid, Uri? metrics, Uri? sink) : IDisposable
     }
 
     /// <summary>
-    /// Waits until everything must be decided and has left the node: the decision wait is over, and nothing has reached the sink for two seconds
-    /// (or at all since the last look, without a decision wait).
+    /// Waits until everything must be decided and has left the node: the decision wait is over, and nothing has reached the sink for two
+    /// seconds (or since the last look, without a decision wait).
     /// </summary>
     public async Task<Observation> DrainAsync(TimeSpan decisionWait)
     {

@@ -105,7 +105,8 @@ internal sealed record RunReport
     public double? OthersKept => Arrived?.OtherTraces / (double)Math.Max(1, Sent.Traces - Sent.MustKeep);
 
     /// <summary>
-    /// True when an open loop kept its rate for the whole window (within 1 %, never a second late) and nothing was refused, lost or incomplete.
+    /// True when an open loop kept its rate for the whole window (within 1 %, never a second late) and nothing was refused, lost or
+    /// incomplete.
     /// </summary>
     public bool Sustained =>
         OfferedRate > 0 && SpansPerSecond >= 0.99 * OfferedRate && MaxLag < 1000 && Refused + Failed + RejectedSpans + LostConnections == 0
@@ -115,7 +116,8 @@ internal sealed record RunReport
     public string MarkdownRow() => string.Create(
         CultureInfo.InvariantCulture,
         $"| {Scenario} | {SpansPerSecond / 1000:f1} | {Or(CpuWholeRun, "f3")} | {Or(CpuWindow, "f3")} | {Or(NodeUtilization, "p0")} "
-        + $"| {AckP50:f2} / {AckP90:f2} / {AckP99:f2} / {AckMax:f1} | {(OfferedRate > 0 ? MaxLag.ToString("f1") : "-")} | {Refused} / {Failed} "
+        + $"| {AckP50:f2} / {AckP90:f2} / {AckP99:f2} / {AckMax:f1} | {(OfferedRate > 0 ? MaxLag.ToString("f1") : "-")} "
+        + $"| {Refused} / {Failed} "
         + $"| {Or(IdleResidentMiB, "f0")} -> {Or(ResidentMiB, "f0")} | {Or(BufferedMiB, "f0")} (rate x wait: {ExpectedBufferedMiB:f0}) "
         + $"| {Or(ResidentPerBuffered, "f2")} | {Or(GcPauseShare, "p2")} "
         + $"| {MustKeepMissing?.ToString() ?? "-"} / {Arrived?.IncompleteMustKeepTraces.ToString() ?? "-"}; "

@@ -6,7 +6,8 @@ namespace Cluster.LoadGenerator.Sending;
 
 /// <summary>
 /// OTLP/gRPC over one HTTP/2 cleartext connection (<see href="https://www.rfc-editor.org/rfc/rfc9113"/>), just as much of it as a client
-/// of unary calls needs. Frames are made ahead of time (<see cref="GrpcFormat"/>), so a request is one system call while the peer's windows allow.
+/// of unary calls needs. Frames are made ahead of time (<see cref="GrpcFormat"/>), so a request is one system call while the peer's
+/// windows allow.
 /// </summary>
 internal sealed class GrpcConnection : Connection
 {

@@ -27,7 +27,8 @@ internal static class HpackReader
     // Codes of more than 15 bits stand for control characters and bytes above 127, which no header here holds.
     private static readonly string[] SymbolsByLength =
     [
-        "", "", "", "", "", "012aceiost", " %-./3456789=A_bdfghlmnpru", ":BCDEFGHIJKLMNOPQRSTUVWYjkqvwxyz", "&*,;XZ", "", "!\"()?", "'+|", "#>",
+        "", "", "", "", "", "012aceiost", " %-./3456789=A_bdfghlmnpru", ":BCDEFGHIJKLMNOPQRSTUVWYjkqvwxyz", "&*,;XZ", "", "!\"()?",
+        "'+|", "#>",
         "\0$@[]~", "^}", "<`{",
     ];
 

@@ -40,7 +40,7 @@ internal sealed class LatencyHistogram
         MaxMicroseconds = Math.Max(MaxMicroseconds, other.MaxMicroseconds);
     }
 
-    /// <summary>The duration that the given share (0 to 1) of those counted does not exceed, in milliseconds; 0 when none was counted.</summary>
+    /// <summary>The duration, milliseconds, that a share (0 to 1) of those counted does not exceed; 0 when none was counted.</summary>
     public double Milliseconds(double share)
     {
         long wanted = Math.Max(1, (long)Math.Ceiling(share * Count));

@@ -41,5 +41,5 @@ internal sealed record LoadOptions
 
     /// <summary>The target's address.</summary>
     public IPEndPoint EndPoint =>
-        new(IPAddress.TryParse(Target.Host.Trim('[', ']'), out IPAddress? address) ? address : Dns.GetHostAddresses(Target.Host)[0], Target.Port);
+        new(IPAddress.TryParse(Target.DnsSafeHost, out IPAddress? address) ? address : Dns.GetHostAddresses(Target.Host)[0], Target.Port);
 }

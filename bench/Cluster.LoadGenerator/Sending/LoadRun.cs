@@ -67,8 +67,8 @@ internal sealed class LoadRun
         Environment.CpuUsage.TotalTime.TotalSeconds);
 
     /// <summary>
-    /// Runs to the end. <paramref name="marked"/> is called at the start, at the start of the measured window, and at its end, which is when
-    /// the schedule is over or its time has come.
+    /// Runs to the end. <paramref name="marked"/> is called at the start, at the start of the measured window, and at its end, which is
+    /// when the schedule is over or its time has come.
     /// </summary>
     public void Run(Action<LoadMark> marked)
     {

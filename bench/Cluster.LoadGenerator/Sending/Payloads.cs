@@ -43,8 +43,8 @@ internal sealed class PatchedPayloads : Payloads
 }
 
 /// <summary>
-/// Requests that were patched and compressed before the run, each with trace IDs of its own: compressing costs ten times as much as sending.
-/// The run ends when they are used up.
+/// Requests that were patched and compressed before the run, each with trace IDs of its own: compressing costs ten times as much as
+/// sending. The run ends when they are used up.
 /// </summary>
 internal sealed class CompressedPayloads : Payloads
 {
@@ -66,7 +66,7 @@ internal sealed class CompressedPayloads : Payloads
     /// <inheritdoc/>
     public override int ScratchLength => 0;
 
-    /// <summary>Compresses requests in the order of a schedule, on all cores this process may use, until they take the given memory.</summary>
+    /// <summary>Compresses requests in the order of a schedule, on all cores there are, until they take the given memory.</summary>
     public static CompressedPayloads Prepare(TraceWorkload workload, WireFormat format, ulong seed, long memoryBytes, long maxSpans)
     {
         const int block = 48;

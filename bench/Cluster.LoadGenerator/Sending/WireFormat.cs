@@ -36,8 +36,8 @@ internal sealed class Http1Format(string authority) : WireFormat
 }
 
 /// <summary>
-/// gRPC over HTTP/2: a HEADERS frame of indexed fields and DATA frames of at most 16 KiB; only the stream ID is missing. The indexes are those
-/// that <see cref="FirstHeaders"/> gives the fields, which goes before the first request of a connection in place of its own HEADERS frame.
+/// gRPC over HTTP/2: a HEADERS frame of indexed fields and DATA frames of at most 16 KiB; only the stream ID is missing. The indexes are
+/// those that <see cref="FirstHeaders"/> gives the fields, which takes the place of the first HEADERS frame of a connection.
 /// </summary>
 internal sealed class GrpcFormat(string authority, bool compressed) : WireFormat
 {

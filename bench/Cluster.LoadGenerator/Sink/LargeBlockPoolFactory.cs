@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Connections;
 
 namespace Cluster.LoadGenerator.Sink;
 
-/// <summary>Gives Kestrel blocks of 32 KiB: with its own of 4 KiB every receive takes 4 KiB at most, which doubles the cost of large bodies.</summary>
+/// <summary>Gives Kestrel blocks of 32 KiB: with its own, a receive takes 4 KiB at most, which doubles the cost of large bodies.</summary>
 internal sealed class LargeBlockPoolFactory : IMemoryPoolFactory<byte>
 {
     /// <inheritdoc/>

@@ -111,7 +111,7 @@ internal sealed class Cell
         span.Message(OtlpFields.Span.Status, status);
     }
 
-    /// <summary>Puts the request around the spans of a service. They are the last thing in it, so offsets move by what comes before.</summary>
+    /// <summary>Puts the request around the spans of a service. They end it, so offsets move by what comes before.</summary>
     private static RequestTemplate Finish(MessageWriter scopeSpans, int service, SpanPatch[] patches)
     {
         var resource = new MessageWriter();

@@ -4,7 +4,7 @@ using Cluster.Messages.Protobuf;
 
 namespace Cluster.LoadGenerator.Workload;
 
-/// <summary>Writes a protobuf message into memory that grows. For building templates, where nobody counts allocations. Not thread-safe.</summary>
+/// <summary>Writes a protobuf message into memory that grows. For building templates: it allocates freely. Not thread-safe.</summary>
 internal sealed class MessageWriter
 {
     private byte[] _bytes = new byte[256];

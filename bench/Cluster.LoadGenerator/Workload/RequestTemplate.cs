@@ -8,7 +8,7 @@ namespace Cluster.LoadGenerator.Workload;
 [StructLayout(LayoutKind.Auto)]
 internal struct SpanPatch
 {
-    /// <summary>Offset of the trace ID's 16 bytes; the span ID's 8 follow after two bytes of tag and length, then the parent's alike.</summary>
+    /// <summary>Offset of the trace ID's 16 bytes; the span ID's 8 follow behind two bytes of tag and length, then the parent's.</summary>
     public int IdOffset;
 
     /// <summary>Offset of the start time's 8 bytes; the end time's follow after one byte of tag.</summary>

@@ -13,12 +13,14 @@ internal static class SpanText
     /// <summary>The services.</summary>
     private static readonly string[] Services =
     [
-        "frontend", "checkout", "cart", "catalog", "payment", "shipping", "inventory", "pricing", "recommendation", "account", "search", "email",
+        "frontend", "checkout", "cart", "catalog", "payment", "shipping",
+        "inventory", "pricing", "recommendation", "account", "search", "email",
     ];
 
     private static readonly string[] Methods = ["GET", "GET", "GET", "POST", "PUT", "DELETE"];
 
-    private static readonly string[] Nouns = ["orders", "items", "users", "carts", "quotes", "offers", "stocks", "reviews", "labels", "events"];
+    private static readonly string[] Nouns =
+        ["orders", "items", "users", "carts", "quotes", "offers", "stocks", "reviews", "labels", "events"];
 
     private static readonly string[] Verbs = ["list", "find", "update", "remove"];
 

@@ -64,7 +64,8 @@ internal sealed record WorkloadProperties
         output.WriteLine($"| traces; spans; requests | {Traces}; {Spans}; {Requests} | 5760; 80682; 288 |");
         output.WriteLine($"| total size | {Bytes / 1e6:f1} MB | 39.7 MB |");
         output.WriteLine($"| spans per trace | {Spans / (double)Traces:f2} | 14.01 |");
-        output.WriteLine($"| spans per request | {Spans / (double)Requests:f1} ({SmallestRequestSpans}..{LargestRequestSpans}) | 280.1 (210..358) |");
+        output.WriteLine(
+            $"| spans per request | {Spans / (double)Requests:f1} ({SmallestRequestSpans}..{LargestRequestSpans}) | 280.1 (210..358) |");
         output.WriteLine($"| traces per request | {TracesPerRequest:f1} | 99.7 |");
         output.WriteLine($"| bytes per request | {Bytes / (double)Requests:f0} | 137944 |");
         output.WriteLine($"| bytes per span | {Bytes / (double)Spans:f1} | 492.4 |");
