@@ -67,13 +67,13 @@ internal static class TraceSplitter
                     walk.Position = next;
                     break;
                 case Tags.Resource:
-                    ok = walk.Length(end, out int resourceEnd) && Attributes(ref walk, resourceEnd, OtlpFields.Resource.Attributes, 3);
+                    ok = walk.Length(end, out int resourceEnd) && Resource(ref walk, resourceEnd);
                     break;
                 case Tags.SchemaUrl:
                     ok = walk.SkipBytes(end);
                     break;
                 default:
-                    ok = walk.SkipUnknown(tag, 3, end);
+                    ok = walk.SkipUnknown(tag, OtlpFields.ResourceSpans.SchemaUrl, end);
                     break;
             }
 
@@ -158,7 +158,7 @@ internal static class TraceSplitter
             {
                 Tags.Scope => walk.Length(end, out int scopeEnd) && Scope(ref walk, scopeEnd),
                 Tags.SchemaUrl => walk.SkipBytes(end),
-                _ => walk.SkipUnknown(tag, 3, end),
+                _ => walk.SkipUnknown(tag, OtlpFields.ScopeSpans.SchemaUrl, end),
             };
             if (!ok)
             {
@@ -184,10 +184,10 @@ internal static class TraceSplitter
 
             bool ok = tag switch
             {
-                (1 << 3) | 2 or (2 << 3) | 2 => walk.SkipBytes(end),
-                (3 << 3) | 2 => walk.Length(end, out int limit) && KeyValue(ref walk, limit, 0),
-                (4 << 3) | 0 => walk.Varint(end, out _),
-                _ => walk.SkipUnknown(tag, 4, end),
+                (OtlpFields.InstrumentationScope.Name << 3) | 2 or (OtlpFields.InstrumentationScope.Version << 3) | 2 => walk.SkipBytes(end),
+                (OtlpFields.InstrumentationScope.Attributes << 3) | 2 => walk.Length(end, out int limit) && KeyValue(ref walk, limit, 0),
+                OtlpFields.InstrumentationScope.DroppedAttributesCount << 3 => walk.Varint(end, out _),
+                _ => walk.SkipUnknown(tag, OtlpFields.InstrumentationScope.DroppedAttributesCount, end),
             };
             if (!ok)
             {
@@ -369,10 +369,8 @@ internal static class TraceSplitter
         return true;
     }
 
-    /// <summary>A message whose only nested field is a list of attributes.</summary>
-    private static bool Attributes(ref Walk walk, int end, int attributesField, int highestField)
+    private static bool Resource(ref Walk walk, int end)
     {
-        uint attributesTag = ((uint)attributesField << 3) | 2;
         while (walk.Position < end)
         {
             if (!walk.Tag(end, out uint tag))
@@ -380,11 +378,13 @@ internal static class TraceSplitter
                 return false;
             }
 
-            bool ok = tag == attributesTag
-                ? walk.Length(end, out int next) && KeyValue(ref walk, next, 0)
-                : tag == OtlpFields.Resource.DroppedAttributesCount << 3 ? walk.Varint(end, out _)
-                : tag == ((OtlpFields.Resource.EntityRefs << 3) | 2) ? walk.SkipBytes(end)
-                : walk.SkipUnknown(tag, highestField, end);
+            bool ok = tag switch
+            {
+                (OtlpFields.Resource.Attributes << 3) | 2 => walk.Length(end, out int next) && KeyValue(ref walk, next, 0),
+                OtlpFields.Resource.DroppedAttributesCount << 3 => walk.Varint(end, out _),
+                (OtlpFields.Resource.EntityRefs << 3) | 2 => walk.SkipBytes(end),
+                _ => walk.SkipUnknown(tag, OtlpFields.Resource.EntityRefs, end),
+            };
             if (!ok)
             {
                 return false;
