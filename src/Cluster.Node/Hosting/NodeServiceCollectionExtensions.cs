@@ -62,9 +62,9 @@ internal static class NodeServiceCollectionExtensions
         {
             Node = provider.GetRequiredService<NodeState>(),
             Shards = provider.GetRequiredService<IShardInspection>(),
-            Gateway = new GatewayInspection(provider.GetRequiredService<GatewayStatistics>()),
-            Exporters = new ExporterInspection(provider.GetRequiredService<ExportPipeline>()),
-            Process = new ProcessInspection(),
+            Gateway = provider.GetRequiredService<GatewayStatistics>().Snapshot,
+            Exporters = provider.GetRequiredService<ExportPipeline>().GetStatus,
+            Process = new ProcessInspection().Snapshot,
         });
         services.AddSingleton(provider => new AdminEndpoint(
             configuration.Admin,

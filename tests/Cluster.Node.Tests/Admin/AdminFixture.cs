@@ -19,9 +19,9 @@ internal sealed class AdminFixture : IDisposable
         {
             Node = Node,
             Shards = Shards,
-            Gateway = Counters,
-            Exporters = Counters,
-            Process = Counters,
+            Gateway = FakeCounters.Gateway,
+            Exporters = FakeCounters.Exporters,
+            Process = FakeCounters.Process,
         };
         Endpoint = new AdminEndpoint(new AdminOptions(), Sources, Time, Logger);
         Node.ListenOn([new("OTLP/gRPC", "http://127.0.0.1:4317"), new("admin", "http://127.0.0.1:8080")]);
@@ -34,8 +34,6 @@ internal sealed class AdminFixture : IDisposable
     public RecordingLogger<AdminEndpoint> Logger { get; } = new();
 
     public FakeShards Shards { get; } = new();
-
-    public FakeCounters Counters { get; } = new();
 
     public AdminSources Sources { get; }
 
