@@ -39,7 +39,11 @@ internal sealed record PoliciesFile(PolicySet Policies, long MaximumTraceSizeByt
         }
 
         (ShardRegionOptions options, PolicySet? policies) = TailSamplingReader.Read(section, reading);
-        reading.Close(root);
+        if (block is not null)
+        {
+            reading.Close(root);
+        }
+
         return errors.HasErrors || policies is null ? null : new PoliciesFile(policies, options.MaximumTraceSizeBytes);
     }
 }

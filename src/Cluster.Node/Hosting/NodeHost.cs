@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Cluster.Gateway.Receivers;
@@ -38,14 +39,12 @@ internal static class NodeHost
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddNode(configuration, nodeId, allocation, TimeProvider.System);
         await using WebApplication app = builder.Build();
-        AdminEndpoint admin;
+        app.Run(KestrelDoors.DispatchAsync);
         try
         {
-            admin = app.Services.GetRequiredService<AdminEndpoint>();
-            app.Run(context => admin.Owns(context) ? admin.HandleAsync(context) : KestrelDoors.DispatchAsync(context));
             await app.StartAsync(cancellationToken);
         }
-        catch (Exception exception) when (exception is IOException or InvalidDataException or FormatException or CryptographicException)
+        catch (Exception exception) when (exception is IOException or InvalidDataException or FormatException or CryptographicException or SocketException)
         {
             await Console.Error.WriteLineAsync($"actorsampling: cannot start: {exception.Message}");
             return CommandLine.FoundWrong;
@@ -58,7 +57,7 @@ internal static class NodeHost
             logger.ConfigurationWarning(warning.Path, warning.Line, warning.Problem, warning.Fix);
         }
 
-        Open(app, admin, logger);
+        Open(app, logger);
         Task demo = configuration.Demo ? RunDemoAsync(app, signals.First) : Task.CompletedTask;
         await signals.First.WhenCancelledAsync();
         await demo;
@@ -66,25 +65,11 @@ internal static class NodeHost
         return CommandLine.Good;
     }
 
-    private static void Open(WebApplication app, AdminEndpoint admin, ILogger logger)
+    private static void Open(WebApplication app, ILogger logger)
     {
         OtlpReceiver receiver = app.Services.GetRequiredService<OtlpReceiver>();
-        List<ListeningAddress> listening = [];
-        if (receiver.Grpc is { } grpc)
-        {
-            listening.Add(new ListeningAddress(StartupBanner.Grpc, grpc.Url.GetLeftPart(UriPartial.Authority)));
-        }
-
-        if (receiver.Http is { } http)
-        {
-            listening.Add(new ListeningAddress(StartupBanner.Http, http.Url.GetLeftPart(UriPartial.Authority)));
-        }
-
-        if (admin.Listening is { } address)
-        {
-            listening.Add(address);
-        }
-
+        Door? admin = app.Services.GetRequiredService<AdminEndpoint>().Door;
+        ListeningAddress[] listening = [.. new[] { receiver.Grpc, receiver.Http, admin }.OfType<Door>().Select(ListeningAddress.Of)];
         NodeState state = app.Services.GetRequiredService<NodeState>();
         state.ListenOn(listening);
         StartupBanner.WriteAddresses(Console.Out, listening);

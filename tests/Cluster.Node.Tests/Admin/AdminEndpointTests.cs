@@ -243,18 +243,22 @@ public sealed class AdminEndpointTests : IDisposable
         Assert.Equal(status, (await _admin.SendAsync("/api/traces", host: host)).Status);
     }
 
-    [Fact]
-    public async Task HandleAsync_OnEveryInterface_AnyHostNameIsAnswered()
+    [Theory]
+    [InlineData("0.0.0.0:8080", 200)]
+    [InlineData(":8080", 200)]
+    [InlineData("localhost:8080", 403)]
+    [InlineData("[::1]:8080", 403)]
+    public async Task HandleAsync_AnyHostName_IsAnsweredUnlessOnLoopback(string endpoint, int status)
     {
-        using AdminEndpoint open = new(new AdminOptions { Endpoint = "0.0.0.0:8080" }, _admin.Sources, _admin.Time, _admin.Logger);
+        using AdminEndpoint admin = new(new AdminOptions { Endpoint = endpoint }, _admin.Sources, _admin.Time, _admin.Logger);
         Microsoft.AspNetCore.Http.DefaultHttpContext context = new();
         context.Request.Method = "GET";
         context.Request.Path = "/healthz";
         context.Request.Host = new("node-1.example:8080");
 
-        await open.HandleAsync(context);
+        await admin.HandleAsync(context);
 
-        Assert.Equal(200, context.Response.StatusCode);
+        Assert.Equal(status, context.Response.StatusCode);
     }
 
     private static void AssertProblem(Answer answer, int status, string title, string detailStart)

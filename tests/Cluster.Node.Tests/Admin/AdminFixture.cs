@@ -24,7 +24,7 @@ internal sealed class AdminFixture : IDisposable
             Process = FakeCounters.Process,
         };
         Endpoint = new AdminEndpoint(new AdminOptions(), Sources, Time, Logger);
-        Node.ListenOn([new("OTLP/gRPC", "http://127.0.0.1:4317"), new("admin", "http://127.0.0.1:8080")]);
+        Node.ListenOn([new("OTLP/gRPC", "http://0.0.0.0:4317", "http://127.0.0.1:4317"), new("admin", "http://127.0.0.1:8080", "http://127.0.0.1:8080")]);
         Node.Ready();
         Time.Advance(TimeSpan.FromSeconds(90.5));
     }
