@@ -1,5 +1,6 @@
 using System.Net;
 using Cluster.Gateway.Receivers.Hosting;
+using Cluster.Node.Telemetry;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Cluster.Node.Admin;
@@ -28,7 +29,7 @@ public sealed class AdminEndpoint : IDisposable
 
     /// <summary>Makes it; nothing listens yet.</summary>
     /// <exception cref="FormatException"><see cref="AdminOptions.Endpoint"/> is no address.</exception>
-    /// <exception cref="System.Net.Sockets.SocketException">Its host name is not known.</exception>
+    /// <exception cref="IOException">Its host name is not known.</exception>
     public AdminEndpoint(AdminOptions options, AdminSources sources, TimeProvider time, ILogger<AdminEndpoint> logger)
     {
         Door = options.Endpoint is null ? null : new Door(Name, options.Endpoint, HttpProtocols.Http1, null, HandleAsync);
@@ -45,7 +46,7 @@ public sealed class AdminEndpoint : IDisposable
 
     /// <summary>Opens its door on the server; nothing when it is switched off. Its connections are its own, not the OTLP doors'.</summary>
     /// <exception cref="FormatException"><see cref="AdminOptions.Endpoint"/> is no address.</exception>
-    /// <exception cref="System.Net.Sockets.SocketException">Its host name is not known.</exception>
+    /// <exception cref="IOException">Its host name is not known.</exception>
     public void ConfigureKestrel(KestrelServerOptions server)
     {
         if (Door is not null)

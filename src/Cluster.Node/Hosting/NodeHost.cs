@@ -38,20 +38,14 @@ internal static class NodeHost
         LoggingSetup.Configure(builder.Logging, configuration.Logging);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddNode(configuration, nodeId, allocation, TimeProvider.System);
-        await using WebApplication app = builder.Build();
-        app.Run(KestrelDoors.DispatchAsync);
-        try
+        await using WebApplication? app = await StartAsync(builder, cancellationToken);
+        if (app is null)
         {
-            await app.StartAsync(cancellationToken);
-        }
-        catch (Exception exception) when (exception is IOException or InvalidDataException or FormatException or CryptographicException or SocketException)
-        {
-            await Console.Error.WriteLineAsync($"actorsampling: cannot start: {exception.Message}");
             return CommandLine.FoundWrong;
         }
 
         using Signals signals = new(cancellationToken);
-        ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Cluster.Node");
+        ILogger logger = Logger(app);
         foreach (ConfigurationError warning in warnings)
         {
             logger.ConfigurationWarning(warning.Path, warning.Line, warning.Problem, warning.Fix);
@@ -64,6 +58,34 @@ internal static class NodeHost
         await DrainAsync(app, logger, signals.Second);
         return CommandLine.Good;
     }
+
+    /// <summary>Listens on every address; null, with the reason on standard error, when it cannot.</summary>
+    private static async Task<WebApplication?> StartAsync(WebApplicationBuilder builder, CancellationToken cancellationToken)
+    {
+        WebApplication? app = null;
+        try
+        {
+            // The doors are made with the server: addresses and certificates are read here already.
+            app = builder.Build();
+            NodeState state = app.Services.GetRequiredService<NodeState>();
+            Logger(app).Starting(state.Id, state.Version);
+            app.Run(KestrelDoors.DispatchAsync);
+            await app.StartAsync(cancellationToken);
+            return app;
+        }
+        catch (Exception exception) when (exception is IOException or InvalidDataException or FormatException or CryptographicException or SocketException)
+        {
+            await Console.Error.WriteLineAsync($"actorsampling: cannot start: {exception.Message}");
+            if (app is not null)
+            {
+                await app.DisposeAsync();
+            }
+
+            return null;
+        }
+    }
+
+    private static ILogger Logger(WebApplication app) => app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Cluster.Node");
 
     private static void Open(WebApplication app, ILogger logger)
     {

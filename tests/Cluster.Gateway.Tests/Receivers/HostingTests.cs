@@ -47,6 +47,14 @@ public sealed class HostingTests
     }
 
     [Fact]
+    public void Resolve_UnknownHost_ThrowsNamingIt()
+    {
+        IOException e = Assert.Throws<IOException>(() => MakeDoor("no-such-host.invalid:4317").Resolve());
+
+        Assert.StartsWith("'no-such-host.invalid:4317': ", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task BoundAddresses_PortZero_AreTheRealOnes()
     {
         await using DoorHost host = await DoorHost.StartAsync();

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Cluster.Node.Admin;
 using Cluster.Node.Telemetry;
@@ -259,6 +260,16 @@ public sealed class AdminEndpointTests : IDisposable
         await admin.HandleAsync(context);
 
         Assert.Equal(status, context.Response.StatusCode);
+    }
+
+    [Fact]
+    public void Problem_HalfASurrogatePair_IsReplaced()
+    {
+        AdminReply reply = AdminReply.Problem(400, "t", "a\ud83d");
+
+        using JsonDocument problem = JsonDocument.Parse(reply.Body);
+        Assert.Equal("a\ufffd", problem.RootElement.GetProperty("detail").GetString());
+        Assert.DoesNotContain("\\u003", Encoding.UTF8.GetString(AdminReply.Problem(400, "t", "1 >= 0 & <b>").Body), StringComparison.Ordinal);
     }
 
     private static void AssertProblem(Answer answer, int status, string title, string detailStart)

@@ -70,7 +70,7 @@ public sealed class Door
 
     /// <summary>The addresses that <see cref="Endpoint"/> names.</summary>
     /// <exception cref="FormatException">It is not an address and a port.</exception>
-    /// <exception cref="SocketException">Its host name is not known.</exception>
+    /// <exception cref="IOException">Its host name is not known.</exception>
     public IReadOnlyList<IPEndPoint> Resolve()
     {
         int colon = Endpoint.LastIndexOf(':');
@@ -98,8 +98,14 @@ public sealed class Door
                 : [new IPEndPoint(IPAddress.Loopback, port)];
         }
 
-        IPAddress[] addresses = Dns.GetHostAddresses(host);
-        return [new IPEndPoint(addresses[0], port)];
+        try
+        {
+            return [new IPEndPoint(Dns.GetHostAddresses(host)[0], port)];
+        }
+        catch (SocketException exception)
+        {
+            throw new IOException($"'{Endpoint}': {exception.Message}", exception);
+        }
     }
 
     internal void Opened(ListenOptions options) => _listening.Add(options);

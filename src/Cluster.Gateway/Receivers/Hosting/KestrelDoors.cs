@@ -49,8 +49,7 @@ public static class KestrelDoors
     /// <param name="door">The door.</param>
     /// <param name="maxConnections">Connections that it may have at once, for itself; one more is closed.</param>
     /// <exception cref="FormatException">The door's endpoint is not an address and a port.</exception>
-    /// <exception cref="System.Net.Sockets.SocketException">Its host name is not known.</exception>
-    /// <exception cref="IOException">A PEM file of its TLS cannot be read.</exception>
+    /// <exception cref="IOException">Its host name is not known, or a PEM file of its TLS cannot be read.</exception>
     /// <exception cref="System.Security.Cryptography.CryptographicException">A PEM file holds no certificate or key.</exception>
     public static void Listen(KestrelServerOptions server, Door door, int maxConnections) =>
         Listen(server, door, new ConnectionLimit(maxConnections));
