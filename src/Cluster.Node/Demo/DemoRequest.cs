@@ -97,7 +97,8 @@ internal static class DemoRequest
         request.EndMessage(content);
     }
 
-    private static void WriteText(PooledBuffer request, int field, string value) => WriteBytes(request, field, Encoding.UTF8.GetBytes(value));
+    private static void WriteText(PooledBuffer request, int field, string value) =>
+        WriteBytes(request, field, Encoding.UTF8.GetBytes(value));
 
     private static void WriteVarint(PooledBuffer request, int field, ulong value) =>
         request.Advance(WireWriter.WriteVarintField(request.GetSpan(2 * WireWriter.MaxVarintSize), 0, field, value));

@@ -73,7 +73,8 @@ internal static class NodeHost
             await app.StartAsync(cancellationToken);
             return app;
         }
-        catch (Exception exception) when (exception is IOException or InvalidDataException or FormatException or CryptographicException or SocketException)
+        catch (Exception exception)
+            when (exception is IOException or InvalidDataException or FormatException or CryptographicException or SocketException)
         {
             await Console.Error.WriteLineAsync($"actorsampling: cannot start: {exception.Message}");
             if (app is not null)

@@ -110,7 +110,8 @@ internal static class FakeCounters
 {
     public static GatewaySnapshot Gateway() => new(77, 3, 1,
     [
-        new DoorSnapshot(DoorKind.Grpc, 480, 4, 9000, 31_000, Counts((RequestOutcome.Accepted, 20), (RequestOutcome.Refused, 2)), Counts((Refusal.Memory, 2))),
+        new DoorSnapshot(
+            DoorKind.Grpc, 480, 4, 9000, 31_000, Counts((RequestOutcome.Accepted, 20), (RequestOutcome.Refused, 2)), Counts((Refusal.Memory, 2))),
         new DoorSnapshot(DoorKind.Http, 20, 0, 700, 700, Counts((RequestOutcome.Malformed, 1)), Counts((Refusal.ExportQueueFull, 0))),
     ]);
 

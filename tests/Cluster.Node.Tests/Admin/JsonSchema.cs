@@ -112,7 +112,7 @@ internal sealed class JsonSchema(JsonElement document)
     {
         JsonProperty[] others = value.ValueKind != JsonValueKind.Object
             ? []
-            : [.. value.EnumerateObject().Where(one => !schema.TryGetProperty("properties", out JsonElement known) || !known.TryGetProperty(one.Name, out _))];
+            : [.. value.EnumerateObject().Where(one => !Declares(schema, one.Name))];
         if (allowed.ValueKind == JsonValueKind.False)
         {
             return others.Length == 0 ? null : $"has {string.Join(", ", others.Select(other => other.Name))} besides";
@@ -125,4 +125,7 @@ internal sealed class JsonSchema(JsonElement document)
 
         return null;
     }
+
+    private static bool Declares(JsonElement schema, string name) =>
+        schema.TryGetProperty("properties", out JsonElement properties) && properties.TryGetProperty(name, out _);
 }
