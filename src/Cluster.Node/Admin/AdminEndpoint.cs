@@ -1,81 +1,59 @@
 using System.Net;
+using Cluster.Gateway.Receivers.Hosting;
 using Cluster.Node.Telemetry;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Cluster.Node.Admin;
 
 /// <summary>
-/// The admin endpoint: read-only HTTP/JSON about this node (docs/admin.md). It shares a Kestrel server with the OTLP doors, on a port of its
-/// own. It answers from snapshots and counters or asks the shards through their mailboxes, a few questions at a time and each with a time
-/// limit, so that it never slows intake. There is no authentication: it listens on loopback unless configured otherwise. Thread-safe.
+/// The admin endpoint: read-only HTTP/JSON about this node (docs/admin.md). It is one more door of the Kestrel server that has the OTLP
+/// doors. It answers from snapshots and counters or asks the shards through their mailboxes, a few questions at a time and each with a
+/// time limit, so that it never slows intake. There is no authentication: it listens on loopback unless configured otherwise. Thread-safe.
 /// </summary>
 public sealed class AdminEndpoint : IDisposable
 {
+    /// <summary>Name of its door.</summary>
+    public const string Name = "admin";
+
     private const int MostQuestions = 4;
+    private const int MostConnections = 100;
 
     /// <summary>Longest time for one answer, waiting for a turn included.</summary>
     public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
-    private readonly ListenAddress? _address;
+    private readonly bool _isLoopback;
     private readonly AdminRoutes _routes;
     private readonly TimeProvider _time;
     private readonly ILogger<AdminEndpoint> _logger;
     private readonly SemaphoreSlim _turns = new(MostQuestions, MostQuestions);
-    private ListenOptions? _bound;
 
     /// <summary>Makes it; nothing listens yet.</summary>
-    /// <exception cref="FormatException"><see cref="AdminOptions.Endpoint"/> is no address; the message says what would be.</exception>
+    /// <exception cref="FormatException"><see cref="AdminOptions.Endpoint"/> is no address.</exception>
+    /// <exception cref="IOException">Its host name is not known.</exception>
     public AdminEndpoint(AdminOptions options, AdminSources sources, TimeProvider time, ILogger<AdminEndpoint> logger)
     {
-        _address = options.Endpoint is null ? null : ListenAddress.Parse(options.Endpoint);
+        Door = options.Endpoint is null ? null : new Door(Name, options.Endpoint, HttpProtocols.Http1, null, HandleAsync);
+        _isLoopback = Door is not null && Door.Resolve().All(address => IPAddress.IsLoopback(address.Address));
         _routes = new AdminRoutes(sources, time);
         _time = time;
         _logger = logger;
     }
 
-    /// <summary>Where it listens, with the port really bound; null before the server has started and when it is switched off.</summary>
-    public ListeningAddress? Listening
-    {
-        get
-        {
-            IPEndPoint? endPoint = _bound?.IPEndPoint;
-            return endPoint is null or { Port: 0 } ? null : new ListeningAddress(StartupBanner.Admin, $"http://{endPoint}");
-        }
-    }
+    /// <summary>Where it listens; null when it is switched off.</summary>
+    public Door? Door { get; }
 
     internal AdminRoutes Routes => _routes;
 
-    /// <summary>Adds its address to the server's; nothing when it is switched off.</summary>
+    /// <summary>Opens its door on the server; nothing when it is switched off. Its connections are its own, not the OTLP doors'.</summary>
+    /// <exception cref="FormatException"><see cref="AdminOptions.Endpoint"/> is no address.</exception>
+    /// <exception cref="IOException">Its host name is not known.</exception>
     public void ConfigureKestrel(KestrelServerOptions server)
     {
-        if (_address is null)
+        if (Door is not null)
         {
-            return;
-        }
-
-        if (_address.BothLoopbacks)
-        {
-            server.ListenLocalhost(_address.Port, Bind);
-        }
-        else
-        {
-            server.Listen(_address.Address, _address.Port, Bind);
-        }
-
-        void Bind(ListenOptions listen)
-        {
-            listen.Protocols = HttpProtocols.Http1;
-            _bound = listen;
-            listen.Use(next => connection =>
-            {
-                connection.Features.Set(new AdminConnection(this));
-                return next(connection);
-            });
+            KestrelDoors.Listen(server, Door, MostConnections);
         }
     }
-
-    /// <summary>Whether the request came in at this endpoint's address, and so is for <see cref="HandleAsync"/>.</summary>
-    public bool Owns(HttpContext context) => context.Features.Get<AdminConnection>()?.Endpoint == this;
 
     /// <summary>Answers one request. Throws nothing but what the connection throws.</summary>
     public async Task HandleAsync(HttpContext context)
@@ -180,11 +158,9 @@ public sealed class AdminEndpoint : IDisposable
     /// only names that cannot be rebound are answered.
     /// </summary>
     private bool IsOwnHost(HostString host) =>
-        _address is not { IsLoopback: true }
+        !_isLoopback
         || !host.HasValue
         || IPAddress.TryParse(host.Host, out _)
         || host.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
         || host.Host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase);
-
-    private sealed record AdminConnection(AdminEndpoint Endpoint);
 }

@@ -66,8 +66,22 @@ internal sealed record VotesJson(long Sampled, long NotSampled, long Dropped, lo
 internal sealed record ExportersJson(IReadOnlyList<ExporterJson> Exporters);
 
 internal sealed record ExporterJson(
-    string Id, string Type, string? Endpoint, string State, long QueueBytes, long QueueCapacityBytes, long SentSpans, long SentRequests,
-    long FailedSpans, long FailedAttempts, string? LastError, DateTimeOffset? LastErrorAt);
+    string Id, string Type, string Endpoint, string State, ExporterQueueJson Queue, ExporterSentJson Sent, long Retries,
+    IReadOnlyDictionary<string, long> FailedAttempts, LostJson Rejected, LostJson GivenUp, LostJson Unsent, string? LastError,
+    DateTimeOffset? LastErrorAt, DateTimeOffset? LastSuccessAt);
+
+internal sealed record ExporterQueueJson(
+    long Bytes, long CapacityBytes, int Requests, double OldestSeconds, int InFlight, int WaitingForRetry);
+
+internal sealed record ExporterSentJson(long Requests, long Traces, long Spans, long Bytes, long WireBytes);
+
+internal sealed record LostJson(long Traces, long Spans);
+
+internal sealed record DoorsJson(long InFlightBytes, int Connections, long RefusedConnections, IReadOnlyList<DoorJson> Doors);
+
+internal sealed record DoorJson(
+    string Door, long AcceptedSpans, long RejectedSpans, long ReceivedBytes, long InflatedBytes,
+    IReadOnlyDictionary<string, long> Requests, IReadOnlyDictionary<string, long> Refused);
 
 /// <summary>Serialises the answers without reflection.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, NewLine = "\n")]
@@ -80,6 +94,7 @@ internal sealed record ExporterJson(
 [JsonSerializable(typeof(DecidedTracesJson))]
 [JsonSerializable(typeof(TraceJson))]
 [JsonSerializable(typeof(PoliciesJson))]
+[JsonSerializable(typeof(DoorsJson))]
 [JsonSerializable(typeof(ExportersJson))]
 internal sealed partial class AdminJsonContext : JsonSerializerContext;
 

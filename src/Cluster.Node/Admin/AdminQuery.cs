@@ -1,4 +1,5 @@
 using System.Globalization;
+using Cluster.Node.Telemetry;
 
 namespace Cluster.Node.Admin;
 

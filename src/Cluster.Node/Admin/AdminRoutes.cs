@@ -58,8 +58,9 @@ internal sealed class AdminRoutes
                 (request, _, cancel) => traces.ListAsync(request.Query, cancel)) { AsksShards = true },
             new("/api/traces/{traceId}", "one trace: its spans, its state and every policy's vote", [],
                 (_, traceId, cancel) => traces.GetAsync(traceId, cancel)) { AsksShards = true },
+            new("/api/doors", "spans, bytes and requests of every door, refusals by reason", [], (_, _, _) => Now(pipeline.Doors())),
             new("/api/policies", "votes and decisions of every policy", [], (_, _, _) => Now(pipeline.Policies())),
-            new("/api/exporters", "queues, sent and failed spans of every exporter", [], (_, _, _) => Now(pipeline.Exporters())),
+            new("/api/exporters", "queue, sent and lost spans, failures of every exporter", [], (_, _, _) => Now(pipeline.Exporters())),
             new("/api/openapi.json", "this interface as an OpenAPI 3.1 document", [], (_, _, _) => Now(NodePages.OpenApi())),
         ];
     }

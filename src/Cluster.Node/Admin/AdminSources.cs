@@ -1,3 +1,5 @@
+using Cluster.Gateway.Receivers;
+using Cluster.Node.Exporters;
 using Cluster.Node.Telemetry;
 using Cluster.Sharding.Region;
 
@@ -12,12 +14,12 @@ public sealed record AdminSources
     /// <summary>The shards.</summary>
     public required IShardInspection Shards { get; init; }
 
-    /// <summary>The doors.</summary>
-    public required IGatewayInspection Gateway { get; init; }
+    /// <summary>The doors' counters.</summary>
+    public required Func<GatewaySnapshot> Gateway { get; init; }
 
-    /// <summary>The exporters.</summary>
-    public required IExporterInspection Exporters { get; init; }
+    /// <summary>Every exporter of the pipeline, in its order.</summary>
+    public required Func<IReadOnlyList<ExporterStatus>> Exporters { get; init; }
 
-    /// <summary>The process.</summary>
-    public required IProcessInspection Process { get; init; }
+    /// <summary>What the process costs.</summary>
+    public required Func<ProcessSnapshot> Process { get; init; }
 }

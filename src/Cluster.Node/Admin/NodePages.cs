@@ -39,7 +39,7 @@ internal sealed class NodePages(AdminSources sources, TimeProvider time)
         NodeState node = sources.Node;
         NodeReadiness readiness = node.Readiness;
         ShardRegionStatistics statistics = sources.Shards.GetStatistics();
-        ProcessSnapshot process = sources.Process.GetProcess();
+        ProcessSnapshot process = sources.Process();
         ShardRegionOptions sharding = node.Sharding;
         return AdminReply.Json(
             new NodeJson(
@@ -55,7 +55,7 @@ internal sealed class NodePages(AdminSources sources, TimeProvider time)
                     sharding.MaximumTraceSizeBytes),
                 new MemoryJson(
                     process.ResidentBytes, process.HeapBytes, statistics.SlabBytes, statistics.PendingBytes,
-                    sources.Gateway.GetGateway().InFlightBytes),
+                    sources.Gateway().InFlightBytes),
                 new GcJson(Text.Seconds(process.GcPause), process.GcCollections, process.AllocatedBytes),
                 Text.Seconds(process.CpuTime),
                 new NodeConfigurationJson(
@@ -68,7 +68,7 @@ internal sealed class NodePages(AdminSources sources, TimeProvider time)
                     sharding.SampledCacheSize,
                     sharding.NonSampledCacheSize,
                     [.. statistics.Policies.Select(policy => policy.Name)],
-                    [.. sources.Exporters.GetExporters().Select(exporter => exporter.Id)])),
+                    [.. sources.Exporters().Select(exporter => exporter.Id)])),
             AdminJson.Default.NodeJson);
     }
 

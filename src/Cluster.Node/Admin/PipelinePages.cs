@@ -1,13 +1,24 @@
+using Cluster.Gateway.Receivers;
+using Cluster.Node.Exporters;
 using Cluster.Node.Telemetry;
 using Cluster.Sampling.Decisions;
 using Cluster.Sharding.Region;
 
 namespace Cluster.Node.Admin;
 
-/// <summary>Policies and exporters.</summary>
+/// <summary>Doors, policies and exporters.</summary>
 internal sealed class PipelinePages(AdminSources sources)
 {
     private const int LongestError = 1000;
+
+    /// <summary>What came in.</summary>
+    public AdminReply Doors()
+    {
+        GatewaySnapshot gateway = sources.Gateway();
+        return AdminReply.Json(
+            new DoorsJson(gateway.InFlightBytes, gateway.Connections, gateway.RefusedConnections, [.. gateway.Doors.Select(Describe)]),
+            AdminJson.Default.DoorsJson);
+    }
 
     /// <summary>What every policy said and decided.</summary>
     public AdminReply Policies()
@@ -27,7 +38,7 @@ internal sealed class PipelinePages(AdminSources sources)
 
     /// <summary>What every exporter is doing.</summary>
     public AdminReply Exporters() =>
-        AdminReply.Json(new ExportersJson([.. sources.Exporters.GetExporters().Select(Describe)]), AdminJson.Default.ExportersJson);
+        AdminReply.Json(new ExportersJson([.. sources.Exporters().Select(Describe)]), AdminJson.Default.ExportersJson);
 
     private static PolicyJson Describe(PolicyStatistics policy, long decided)
     {
@@ -47,8 +58,30 @@ internal sealed class PipelinePages(AdminSources sources)
             policy.DecidedSpans);
     }
 
-    private static ExporterJson Describe(ExporterSnapshot exporter) => new(
-        exporter.Id, exporter.Type, exporter.Endpoint, Names.Of(exporter.State), exporter.QueueBytes, exporter.QueueCapacityBytes,
-        exporter.SentSpans, exporter.SentRequests, exporter.FailedSpans, exporter.FailedAttempts,
-        exporter.LastError is null ? null : Text.Shorten(exporter.LastError, LongestError), exporter.LastErrorAt);
+    private static DoorJson Describe(DoorSnapshot door) => new(
+        Names.Of(door.Door),
+        door.AcceptedSpans,
+        door.RejectedSpans,
+        door.ReceivedBytes,
+        door.InflatedBytes,
+        door.Requests.ToDictionary(count => Names.Of(count.Key), count => count.Value),
+        door.Refused.ToDictionary(count => Names.Of(count.Key), count => count.Value));
+
+    private static ExporterJson Describe(ExporterStatus exporter) => new(
+        exporter.Id,
+        exporter.Type,
+        exporter.Endpoint,
+        Names.Of(exporter.State),
+        new ExporterQueueJson(
+            exporter.QueueBytes, exporter.QueueCapacityBytes, exporter.QueueRequests, Text.Seconds(exporter.OldestQueued),
+            exporter.InFlight, exporter.WaitingForRetry),
+        new ExporterSentJson(exporter.SentRequests, exporter.SentTraces, exporter.SentSpans, exporter.SentBytes, exporter.SentWireBytes),
+        exporter.Retries,
+        exporter.FailedAttempts.OrderBy(failed => failed.Key, StringComparer.Ordinal).ToDictionary(),
+        new LostJson(exporter.RejectedTraces, exporter.RejectedSpans),
+        new LostJson(exporter.GivenUpTraces, exporter.GivenUpSpans),
+        new LostJson(exporter.UnsentTraces, exporter.UnsentSpans),
+        exporter.LastError is null ? null : Text.Shorten(exporter.LastError, LongestError),
+        exporter.LastErrorAt,
+        exporter.LastSuccessAt);
 }

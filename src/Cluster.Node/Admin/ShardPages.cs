@@ -1,4 +1,5 @@
 using System.Globalization;
+using Cluster.Node.Telemetry;
 using Cluster.Sharding.Region;
 
 namespace Cluster.Node.Admin;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Cluster.Node.Telemetry;
 using Cluster.Sampling.Decisions;
 
 namespace Cluster.Node.Commands;
@@ -17,24 +18,6 @@ internal abstract class VerdictWriter
 
     /// <summary>Called after the last.</summary>
     public abstract void End();
-
-    /// <summary><c>sampled</c>, <c>not_sampled</c>, <c>dropped</c>.</summary>
-    protected static string Word(Decision decision) => decision switch
-    {
-        Decision.Sampled => "sampled",
-        Decision.Dropped => "dropped",
-        _ => "not_sampled",
-    };
-
-    /// <summary>The same for a vote, with <c>error</c> and <c>not_evaluated</c>.</summary>
-    protected static string Word(Vote vote) => vote switch
-    {
-        Vote.Sampled => "sampled",
-        Vote.NotSampled => "not_sampled",
-        Vote.Dropped => "dropped",
-        Vote.Error => "error",
-        _ => "not_evaluated",
-    };
 }
 
 /// <summary>One JSON object a trace, for programs.</summary>
@@ -50,14 +33,14 @@ internal sealed class JsonVerdictWriter(TextWriter output) : VerdictWriter
         {
             json.WriteStartObject();
             json.WriteString("traceId", trace.TraceId.ToString());
-            json.WriteString("decision", Word(verdict.Decision));
+            json.WriteString("decision", Names.Of(verdict.Decision));
             json.WriteString("policy", verdict.Policy < 0 ? null : votes[verdict.Policy].Policy);
             json.WriteStartArray("votes");
             foreach (PolicyVote vote in votes)
             {
                 json.WriteStartObject();
                 json.WriteString("policy", vote.Policy);
-                json.WriteString("vote", Word(vote.Vote));
+                json.WriteString("vote", Names.Of(vote.Vote));
                 json.WriteString("reason", vote.Reason);
                 json.WriteEndObject();
             }
@@ -92,7 +75,7 @@ internal sealed class TextVerdictWriter(TextWriter output, bool explain) : Verdi
         _decisions[(int)verdict.Decision]++;
         string duration = string.Create(CultureInfo.InvariantCulture, $"{trace.Evidence.DurationMilliseconds} ms");
         string spans = trace.SpanCount.ToString(CultureInfo.InvariantCulture);
-        Row(trace.TraceId.ToString(), spans, duration, Word(verdict.Decision), verdict.Policy < 0 ? "-" : votes[verdict.Policy].Policy);
+        Row(trace.TraceId.ToString(), spans, duration, Names.Of(verdict.Decision), verdict.Policy < 0 ? "-" : votes[verdict.Policy].Policy);
         if (!explain)
         {
             return;
@@ -101,7 +84,7 @@ internal sealed class TextVerdictWriter(TextWriter output, bool explain) : Verdi
         int width = votes.Count == 0 ? 0 : votes.Max(v => v.Policy.Length);
         foreach (PolicyVote vote in votes)
         {
-            output.WriteLine($"  {vote.Policy.PadRight(width)}  {Word(vote.Vote),-13}  {vote.Reason}");
+            output.WriteLine($"  {vote.Policy.PadRight(width)}  {Names.Of(vote.Vote),-13}  {vote.Reason}");
         }
     }
 

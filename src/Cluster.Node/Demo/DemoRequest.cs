@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using Cluster.Messages.Otlp;
 using Cluster.Messages.Protobuf;
@@ -16,90 +15,94 @@ internal static class DemoRequest
     /// <param name="traceStart">When the trace began, in nanoseconds since 1970.</param>
     public static byte[] Encode(string service, IEnumerable<DemoSpan> spans, ulong traceStart)
     {
-        Message scopeSpans = new Message().Add(OtlpFields.ScopeSpans.Scope, new Message()
-            .Add(OtlpFields.InstrumentationScope.Name, "demo"));
+        using PooledBuffer request = new();
+        int resourceSpans = request.BeginMessage(OtlpFields.ExportTraceServiceRequest.ResourceSpans);
+        int resource = request.BeginMessage(OtlpFields.ResourceSpans.Resource);
+        WriteAttribute(request, OtlpFields.Resource.Attributes, "service.name", service);
+        request.EndMessage(resource);
+
+        int scopeSpans = request.BeginMessage(OtlpFields.ResourceSpans.ScopeSpans);
+        int scope = request.BeginMessage(OtlpFields.ScopeSpans.Scope);
+        WriteText(request, OtlpFields.InstrumentationScope.Name, "demo");
+        request.EndMessage(scope);
         foreach (DemoSpan span in spans)
         {
-            scopeSpans.Add(OtlpFields.ScopeSpans.Spans, EncodeSpan(span, traceStart));
+            int message = request.BeginMessage(OtlpFields.ScopeSpans.Spans);
+            WriteSpan(request, span, traceStart);
+            request.EndMessage(message);
         }
 
-        Message resource = new Message().Add(OtlpFields.Resource.Attributes, EncodeAttribute(new("service.name", service)));
-        return new Message()
-            .Add(OtlpFields.ExportTraceServiceRequest.ResourceSpans, new Message()
-                .Add(OtlpFields.ResourceSpans.Resource, resource)
-                .Add(OtlpFields.ResourceSpans.ScopeSpans, scopeSpans))
-            .ToArray();
+        request.EndMessage(scopeSpans);
+        request.EndMessage(resourceSpans);
+        return request.WrittenSpan.ToArray();
     }
 
-    private static Message EncodeSpan(DemoSpan span, ulong traceStart)
+    private static void WriteSpan(PooledBuffer request, DemoSpan span, ulong traceStart)
     {
-        Message message = new Message()
-            .Add(OtlpFields.Span.TraceId, span.TraceId)
-            .Add(OtlpFields.Span.SpanId, span.SpanId)
-            .Add(OtlpFields.Span.ParentSpanId, span.ParentSpanId)
-            .Add(OtlpFields.Span.Name, span.Name)
-            .AddVarint(OtlpFields.Span.Kind, (ulong)span.Kind)
-            .AddFixed64(OtlpFields.Span.StartTimeUnixNano, At(span.Start))
-            .AddFixed64(OtlpFields.Span.EndTimeUnixNano, At(span.End));
-        foreach (KeyValuePair<string, object> attribute in span.Attributes)
+        WriteBytes(request, OtlpFields.Span.TraceId, span.TraceId);
+        WriteBytes(request, OtlpFields.Span.SpanId, span.SpanId);
+        WriteBytes(request, OtlpFields.Span.ParentSpanId, span.ParentSpanId);
+        WriteText(request, OtlpFields.Span.Name, span.Name);
+        WriteVarint(request, OtlpFields.Span.Kind, (ulong)span.Kind);
+        WriteFixed64(request, OtlpFields.Span.StartTimeUnixNano, At(span.Start));
+        WriteFixed64(request, OtlpFields.Span.EndTimeUnixNano, At(span.End));
+        foreach ((string key, object value) in span.Attributes)
         {
-            message.Add(OtlpFields.Span.Attributes, EncodeAttribute(attribute));
+            WriteAttribute(request, OtlpFields.Span.Attributes, key, value);
         }
 
         if (span.Error is { } error)
         {
-            message
-                .Add(OtlpFields.Span.Events, new Message()
-                    .AddFixed64(OtlpFields.Event.TimeUnixNano, At(span.End))
-                    .Add(OtlpFields.Event.Name, "exception")
-                    .Add(OtlpFields.Event.Attributes, EncodeAttribute(new("exception.message", error))))
-                .Add(OtlpFields.Span.Status, new Message()
-                    .Add(OtlpFields.Status.Message, error)
-                    .AddVarint(OtlpFields.Status.Code, StatusError));
-        }
+            int exception = request.BeginMessage(OtlpFields.Span.Events);
+            WriteFixed64(request, OtlpFields.Event.TimeUnixNano, At(span.End));
+            WriteText(request, OtlpFields.Event.Name, "exception");
+            WriteAttribute(request, OtlpFields.Event.Attributes, "exception.message", error);
+            request.EndMessage(exception);
 
-        return message;
+            int status = request.BeginMessage(OtlpFields.Span.Status);
+            WriteText(request, OtlpFields.Status.Message, error);
+            WriteVarint(request, OtlpFields.Status.Code, StatusError);
+            request.EndMessage(status);
+        }
 
         ulong At(double milliseconds) => traceStart + (ulong)(milliseconds * 1e6);
     }
 
-    private static Message EncodeAttribute(KeyValuePair<string, object> attribute) => new Message()
-        .Add(OtlpFields.KeyValue.Key, attribute.Key)
-        .Add(OtlpFields.KeyValue.Value, attribute.Value switch
-        {
-            long number => new Message().AddVarint(OtlpFields.AnyValue.IntValue, (ulong)number),
-            bool flag => new Message().AddVarint(OtlpFields.AnyValue.BoolValue, flag ? 1UL : 0),
-            object text => new Message().Add(OtlpFields.AnyValue.StringValue, text.ToString()!),
-        });
-
-    /// <summary>A protobuf message being written.</summary>
-    private sealed class Message
+    private static void WriteAttribute(PooledBuffer request, int field, string key, object value)
     {
-        private readonly ArrayBufferWriter<byte> _content = new();
-
-        public Message Add(int field, ReadOnlySpan<byte> value)
+        int attribute = request.BeginMessage(field);
+        WriteText(request, OtlpFields.KeyValue.Key, key);
+        int any = request.BeginMessage(OtlpFields.KeyValue.Value);
+        switch (value)
         {
-            Span<byte> room = _content.GetSpan(2 * WireWriter.MaxVarintSize + value.Length);
-            _content.Advance(WireWriter.WriteBytes(room, 0, field, value));
-            return this;
+            case long number:
+                WriteVarint(request, OtlpFields.AnyValue.IntValue, (ulong)number);
+                break;
+            case bool flag:
+                WriteVarint(request, OtlpFields.AnyValue.BoolValue, flag ? 1UL : 0);
+                break;
+            default:
+                WriteText(request, OtlpFields.AnyValue.StringValue, value.ToString()!);
+                break;
         }
 
-        public Message Add(int field, string value) => Add(field, Encoding.UTF8.GetBytes(value));
-
-        public Message Add(int field, Message value) => Add(field, value._content.WrittenSpan);
-
-        public Message AddVarint(int field, ulong value)
-        {
-            _content.Advance(WireWriter.WriteVarintField(_content.GetSpan(2 * WireWriter.MaxVarintSize), 0, field, value));
-            return this;
-        }
-
-        public Message AddFixed64(int field, ulong value)
-        {
-            _content.Advance(WireWriter.WriteFixed64Field(_content.GetSpan(WireWriter.MaxVarintSize + sizeof(ulong)), 0, field, value));
-            return this;
-        }
-
-        public byte[] ToArray() => _content.WrittenSpan.ToArray();
+        request.EndMessage(any);
+        request.EndMessage(attribute);
     }
+
+    private static void WriteBytes(PooledBuffer request, int field, ReadOnlySpan<byte> value)
+    {
+        int content = request.BeginMessage(field);
+        request.Write(value);
+        request.EndMessage(content);
+    }
+
+    private static void WriteText(PooledBuffer request, int field, string value) =>
+        WriteBytes(request, field, Encoding.UTF8.GetBytes(value));
+
+    private static void WriteVarint(PooledBuffer request, int field, ulong value) =>
+        request.Advance(WireWriter.WriteVarintField(request.GetSpan(2 * WireWriter.MaxVarintSize), 0, field, value));
+
+    private static void WriteFixed64(PooledBuffer request, int field, ulong value) =>
+        request.Advance(WireWriter.WriteFixed64Field(request.GetSpan(WireWriter.MaxVarintSize + sizeof(ulong)), 0, field, value));
 }

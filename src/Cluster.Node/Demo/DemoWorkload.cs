@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using Cluster.Node.Telemetry;
 
 namespace Cluster.Node.Demo;
 
@@ -90,6 +91,6 @@ public sealed partial class DemoWorkload
         }
     }
 
-    [LoggerMessage(1900, LogLevel.Warning, "The demo's {Service} could not send its spans: {Problem}")]
+    [LoggerMessage(EventIds.DemoRequestNotTaken, LogLevel.Warning, "The demo's {Service} could not send its spans: {Problem}")]
     private static partial void LogNotTaken(ILogger logger, string service, string problem);
 }

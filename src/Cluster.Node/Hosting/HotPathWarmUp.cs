@@ -1,7 +1,4 @@
 using Cluster.Gateway.Receivers;
-using Cluster.Gateway.Routing;
-using Cluster.Messages.Identity;
-using Cluster.Messages.Sharding;
 using Cluster.Node.Demo;
 using Cluster.Sampling.Decisions;
 using Cluster.Sharding.Region;
@@ -23,18 +20,10 @@ internal static class HotPathWarmUp
     /// <summary>Takes some tenths of a second.</summary>
     public static async Task RunAsync(ShardRegionOptions options, PolicySet policies, TimeProvider time)
     {
-        ShardAllocation allocation = new(1, Enumerable.Repeat(new ShardOwner("warm-up", 1), options.ShardCount));
-        ShardRegion region = new(
-            options with { DecisionWait = DecisionWait, DecisionWaitAfterRootReceived = TimeSpan.Zero },
-            policies,
-            new TokenBuckets(policies.Budgets),
-            allocation,
-            new Nowhere(),
-            time,
-            new TraceIdHasher(0));
+        (ShardRegion region, ITraceConsumer router) = NodeServiceCollectionExtensions.CreateApart(
+            options with { DecisionWait = DecisionWait, DecisionWaitAfterRootReceived = TimeSpan.Zero }, policies, new Nowhere(), time);
         await using (region)
         {
-            ITraceConsumer router = new ShardRouter(region, incarnation: 0, new TraceIdHasher(0));
             DemoTraces traces = new(new Random(0));
             for (int i = 0; i < Traces; i++)
             {

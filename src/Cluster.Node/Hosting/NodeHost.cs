@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Cluster.Gateway.Receivers;
@@ -37,29 +38,20 @@ internal static class NodeHost
         LoggingSetup.Configure(builder.Logging, configuration.Logging);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddNode(configuration, nodeId, allocation, TimeProvider.System);
-        await using WebApplication app = builder.Build();
-        AdminEndpoint admin;
-        try
+        await using WebApplication? app = await StartAsync(builder, configuration, cancellationToken);
+        if (app is null)
         {
-            admin = app.Services.GetRequiredService<AdminEndpoint>();
-            await HotPathWarmUp.RunAsync(configuration.Sharding, configuration.Policies, TimeProvider.System);
-            app.Run(context => admin.Owns(context) ? admin.HandleAsync(context) : KestrelDoors.DispatchAsync(context));
-            await app.StartAsync(cancellationToken);
-        }
-        catch (Exception exception) when (exception is IOException or InvalidDataException or FormatException or CryptographicException)
-        {
-            await Console.Error.WriteLineAsync($"actorsampling: cannot start: {exception.Message}");
             return CommandLine.FoundWrong;
         }
 
         using Signals signals = new(cancellationToken);
-        ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Cluster.Node");
+        ILogger logger = Logger(app);
         foreach (ConfigurationError warning in warnings)
         {
             logger.ConfigurationWarning(warning.Path, warning.Line, warning.Problem, warning.Fix);
         }
 
-        Open(app, admin, logger);
+        Open(app, logger);
         Task demo = configuration.Demo ? RunDemoAsync(app, signals.First) : Task.CompletedTask;
         await signals.First.WhenCancelledAsync();
         await demo;
@@ -67,25 +59,42 @@ internal static class NodeHost
         return CommandLine.Good;
     }
 
-    private static void Open(WebApplication app, AdminEndpoint admin, ILogger logger)
+    /// <summary>Listens on every address; null, with the reason on standard error, when it cannot.</summary>
+    private static async Task<WebApplication?> StartAsync(
+        WebApplicationBuilder builder, NodeConfiguration configuration, CancellationToken cancellationToken)
+    {
+        WebApplication? app = null;
+        try
+        {
+            // The doors are made with the server: addresses and certificates are read here already.
+            app = builder.Build();
+            NodeState state = app.Services.GetRequiredService<NodeState>();
+            Logger(app).Starting(state.Id, state.Version);
+            app.Run(KestrelDoors.DispatchAsync);
+            await HotPathWarmUp.RunAsync(configuration.Sharding, configuration.Policies, TimeProvider.System);
+            await app.StartAsync(cancellationToken);
+            return app;
+        }
+        catch (Exception exception)
+            when (exception is IOException or InvalidDataException or FormatException or CryptographicException or SocketException)
+        {
+            await Console.Error.WriteLineAsync($"actorsampling: cannot start: {exception.Message}");
+            if (app is not null)
+            {
+                await app.DisposeAsync();
+            }
+
+            return null;
+        }
+    }
+
+    private static ILogger Logger(WebApplication app) => app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Cluster.Node");
+
+    private static void Open(WebApplication app, ILogger logger)
     {
         OtlpReceiver receiver = app.Services.GetRequiredService<OtlpReceiver>();
-        List<ListeningAddress> listening = [];
-        if (receiver.Grpc is { } grpc)
-        {
-            listening.Add(new ListeningAddress(StartupBanner.Grpc, grpc.Url.GetLeftPart(UriPartial.Authority)));
-        }
-
-        if (receiver.Http is { } http)
-        {
-            listening.Add(new ListeningAddress(StartupBanner.Http, http.Url.GetLeftPart(UriPartial.Authority)));
-        }
-
-        if (admin.Listening is { } address)
-        {
-            listening.Add(address);
-        }
-
+        Door? admin = app.Services.GetRequiredService<AdminEndpoint>().Door;
+        ListeningAddress[] listening = [.. new[] { receiver.Grpc, receiver.Http, admin }.OfType<Door>().Select(ListeningAddress.Of)];
         NodeState state = app.Services.GetRequiredService<NodeState>();
         state.ListenOn(listening);
         StartupBanner.WriteAddresses(Console.Out, listening);

@@ -13,6 +13,7 @@ using Cluster.Node.Telemetry;
 using Cluster.Sampling.Decisions;
 using Cluster.Sharding.Coordination;
 using Cluster.Sharding.Region;
+using Cluster.Sharding.Traces;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 
@@ -62,9 +63,9 @@ internal static class NodeServiceCollectionExtensions
         {
             Node = provider.GetRequiredService<NodeState>(),
             Shards = provider.GetRequiredService<IShardInspection>(),
-            Gateway = new GatewayInspection(provider.GetRequiredService<GatewayStatistics>()),
-            Exporters = new ExporterInspection(provider.GetRequiredService<ExportPipeline>()),
-            Process = new ProcessInspection(),
+            Gateway = provider.GetRequiredService<GatewayStatistics>().Snapshot,
+            Exporters = provider.GetRequiredService<ExportPipeline>().GetStatus,
+            Process = new ProcessInspection().Snapshot,
         });
         services.AddSingleton(provider => new AdminEndpoint(
             configuration.Admin,
@@ -79,6 +80,15 @@ internal static class NodeServiceCollectionExtensions
     /// <summary>The cluster of a single node: all shards, by an allocation made in a store of its own.</summary>
     public static ValueTask<ShardAllocation> AllocateAloneAsync(string nodeId, int shardCount, CancellationToken cancellationToken) =>
         new ShardCoordinator(new InMemoryClusterStore()).AllocateToAsync(nodeId, shardCount, cancellationToken);
+
+    /// <summary>A region and a router to it that no door leads to. Whoever asked for the region disposes it.</summary>
+    public static (ShardRegion Region, ITraceConsumer Router) CreateApart(
+        ShardRegionOptions options, PolicySet policies, IKeptTraceQueue queue, TimeProvider time)
+    {
+        ShardAllocation allocation = new(1, Enumerable.Repeat(new ShardOwner("apart", 1), options.ShardCount));
+        ShardRegion region = new(options, policies, new TokenBuckets(policies.Budgets), allocation, queue, time, new TraceIdHasher(RandomNumber()));
+        return (region, new ShardRouter(region, incarnation: 0, new TraceIdHasher(RandomNumber())));
+    }
 
     private static ulong RandomNumber()
     {

@@ -2,7 +2,7 @@ namespace Cluster.Node.Telemetry;
 
 /// <summary>
 /// IDs of log events: one for each message, never reused, never changed; alerts are built on them. Ranges: 1000 node, 2000 gateway,
-/// 3000 exporters, 4000 sharding, 5000 admin. Those of exporters are listed beside them.
+/// 3000 exporters, 4000 sharding, 5000 admin. Those of doors and exporters are listed beside them.
 /// </summary>
 public static class EventIds
 {
@@ -33,11 +33,11 @@ public static class EventIds
     /// <summary>The node has ended well.</summary>
     public const int NodeStopped = Node + 4;
 
-    /// <summary>The node ends because of an error.</summary>
-    public const int NodeFailed = Node + 5;
-
     /// <summary>The configuration runs, but perhaps not as its writer thinks.</summary>
     public const int ConfigurationWarning = Node + 6;
+
+    /// <summary>The node did not take a request of the demo.</summary>
+    public const int DemoRequestNotTaken = Node + 900;
 
     /// <summary>An admin request ended in an unexpected error.</summary>
     public const int AdminRequestFailed = Admin + 1;

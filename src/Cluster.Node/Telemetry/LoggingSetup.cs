@@ -15,6 +15,9 @@ public static class LoggingSetup
         // The web server's own information is noise here: what it listens on is said on start, requests are counted.
         builder.AddFilter("Microsoft", options.Level > LogLevel.Warning ? options.Level : LogLevel.Warning);
 
+        // It would print the stack of what the node itself says in a line: why it cannot start.
+        builder.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
+
         builder.AddConsole(console =>
         {
             console.LogToStandardErrorThreshold = LogLevel.Trace;

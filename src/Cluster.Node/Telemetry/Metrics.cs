@@ -66,29 +66,35 @@ public static class Metrics
         "actorsampling_remembered_decisions", MetricType.Gauge, "{traces}", "Entries in the decision caches.");
 
     internal static readonly MetricDefinition AcceptedSpans = new(
-        "actorsampling_accepted_spans_total", MetricType.Counter, "{spans}", "Spans taken and acknowledged.");
+        "actorsampling_accepted_spans_total", MetricType.Counter, "{spans}", "Spans taken and acknowledged.", "door");
 
     internal static readonly MetricDefinition RepeatedSpans = new(
         "actorsampling_repeated_spans_total", MetricType.Counter, "{spans}", "Spans recognised as sent before and counted once.");
 
     internal static readonly MetricDefinition RejectedSpans = new(
-        "actorsampling_rejected_spans_total", MetricType.Counter, "{spans}", "Spans with an invalid trace or span ID.");
+        "actorsampling_rejected_spans_total", MetricType.Counter, "{spans}", "Spans with an invalid trace or span ID.", "door");
 
     internal static readonly MetricDefinition RefusedRequests = new(
-        "actorsampling_refused_requests_total", MetricType.Counter, "{requests}", "Requests refused; clients may send them again.", "reason");
-
-    internal static readonly MetricDefinition RefusedSpans = new(
-        "actorsampling_refused_spans_total", MetricType.Counter, "{spans}",
-        "Spans in refused requests; a request refused before it is read counts none.", "reason");
+        "actorsampling_refused_requests_total", MetricType.Counter, "{requests}", "Requests refused; clients may send them again.",
+        "door", "reason");
 
     internal static readonly MetricDefinition Requests = new(
         "actorsampling_requests_total", MetricType.Counter, "{requests}", "Requests answered.", "door", "outcome");
+
+    internal static readonly MetricDefinition ReceivedBytes = new(
+        "actorsampling_received_bytes_total", MetricType.Counter, "By", "Bytes of request bodies as they arrived.", "door");
+
+    internal static readonly MetricDefinition InflatedBytes = new(
+        "actorsampling_inflated_bytes_total", MetricType.Counter, "By", "The same after inflation.", "door");
 
     internal static readonly MetricDefinition InFlightBytes = new(
         "actorsampling_in_flight_bytes", MetricType.Gauge, "By", "Request bytes being worked on.");
 
     internal static readonly MetricDefinition Connections = new(
         "actorsampling_connections", MetricType.Gauge, "{connections}", "Open connections of the OTLP doors.");
+
+    internal static readonly MetricDefinition RefusedConnections = new(
+        "actorsampling_refused_connections_total", MetricType.Counter, "{connections}", "Connections closed at once: limits.connections.");
 
     internal static readonly MetricDefinition Completions = new(
         "actorsampling_completions_total", MetricType.Counter, "{traces}", "Decided traces by why they were decided when they were.", "reason");
@@ -114,18 +120,53 @@ public static class Metrics
     internal static readonly MetricDefinition ExporterQueueCapacityBytes = new(
         "actorsampling_exporter_queue_capacity_bytes", MetricType.Gauge, "By", "Bytes from which on intake is pushed back.", "exporter");
 
+    internal static readonly MetricDefinition ExporterQueueRequests = new(
+        "actorsampling_exporter_queue_requests", MetricType.Gauge, "{requests}", "Requests that no sender has taken yet.", "exporter");
+
+    internal static readonly MetricDefinition ExporterQueueOldest = new(
+        "actorsampling_exporter_queue_oldest_seconds", MetricType.Gauge, "s", "How long the oldest of them has been waiting.", "exporter");
+
+    internal static readonly MetricDefinition ExporterInFlightRequests = new(
+        "actorsampling_exporter_in_flight_requests", MetricType.Gauge, "{requests}",
+        "Requests being sent or waiting for another attempt.", "exporter");
+
+    internal static readonly MetricDefinition ExporterRetryingRequests = new(
+        "actorsampling_exporter_retrying_requests", MetricType.Gauge, "{requests}", "Of these, waiting for another attempt.", "exporter");
+
+    internal static readonly MetricDefinition ExporterFailing = new(
+        "actorsampling_exporter_failing", MetricType.Gauge, "",
+        "1 when no attempt has succeeded for 30 s or the back end refused for good, else 0.", "exporter");
+
+    internal static readonly MetricDefinition ExporterSentTraces = new(
+        "actorsampling_exporter_sent_traces_total", MetricType.Counter, "{traces}",
+        "Traces, or late parts of traces, that the back end confirmed.", "exporter");
+
     internal static readonly MetricDefinition ExporterSentSpans = new(
         "actorsampling_exporter_sent_spans_total", MetricType.Counter, "{spans}", "Spans that the back end confirmed.", "exporter");
 
     internal static readonly MetricDefinition ExporterSentRequests = new(
         "actorsampling_exporter_sent_requests_total", MetricType.Counter, "{requests}", "Requests that the back end confirmed.", "exporter");
 
-    internal static readonly MetricDefinition ExporterFailedSpans = new(
-        "actorsampling_exporter_failed_spans_total", MetricType.Counter, "{spans}",
-        "Spans given up: refused for good by the back end, or retried for longer than configured.", "exporter");
+    internal static readonly MetricDefinition ExporterSentBytes = new(
+        "actorsampling_exporter_sent_bytes_total", MetricType.Counter, "By", "Bytes of them as protobuf.", "exporter");
+
+    internal static readonly MetricDefinition ExporterSentWireBytes = new(
+        "actorsampling_exporter_sent_wire_bytes_total", MetricType.Counter, "By", "The same as sent: compressed, or as JSON.", "exporter");
 
     internal static readonly MetricDefinition ExporterFailedAttempts = new(
-        "actorsampling_exporter_failed_attempts_total", MetricType.Counter, "{requests}", "Attempts that failed, repeated or not.", "exporter");
+        "actorsampling_exporter_failed_attempts_total", MetricType.Counter, "{requests}", "Attempts that failed, repeated or not.",
+        "exporter", "reason");
+
+    internal static readonly MetricDefinition ExporterRetries = new(
+        "actorsampling_exporter_retries_total", MetricType.Counter, "{requests}", "Attempts that repeated an earlier one.", "exporter");
+
+    internal static readonly MetricDefinition ExporterLostTraces = new(
+        "actorsampling_exporter_lost_traces_total", MetricType.Counter, "{traces}", "Kept traces that the back end did not get.",
+        "exporter", "reason");
+
+    internal static readonly MetricDefinition ExporterLostSpans = new(
+        "actorsampling_exporter_lost_spans_total", MetricType.Counter, "{spans}", "Kept spans that the back end did not get.",
+        "exporter", "reason");
 
     internal static readonly MetricDefinition GcPause = new(
         "actorsampling_gc_pause_seconds_total", MetricType.Counter, "s", "Time all threads stood still for garbage collection.");
@@ -155,9 +196,12 @@ public static class Metrics
         PolicyExecutionCount, PolicyExecutionTimeSum, TraceDroppedTooEarly, TracesOnMemory, TracesDroppedTooLarge,
         BuildInfo, Ready,
         PendingTraces, PendingSpans, PendingBytes, SlabBytes, RememberedDecisions,
-        AcceptedSpans, RepeatedSpans, RejectedSpans, RefusedRequests, RefusedSpans, Requests, InFlightBytes, Connections,
+        AcceptedSpans, RejectedSpans, RepeatedSpans, Requests, RefusedRequests, ReceivedBytes, InflatedBytes, InFlightBytes,
+        Connections, RefusedConnections,
         Completions, PolicyDecidedTraces, PolicyDecidedSpans, KeptTraces, KeptSpans, KeptBytes,
-        ExporterQueueBytes, ExporterQueueCapacityBytes, ExporterSentSpans, ExporterSentRequests, ExporterFailedSpans, ExporterFailedAttempts,
+        ExporterQueueBytes, ExporterQueueCapacityBytes, ExporterQueueRequests, ExporterQueueOldest, ExporterInFlightRequests,
+        ExporterRetryingRequests, ExporterFailing, ExporterSentSpans, ExporterSentTraces, ExporterSentRequests, ExporterSentBytes,
+        ExporterSentWireBytes, ExporterFailedAttempts, ExporterRetries, ExporterLostTraces, ExporterLostSpans,
         GcPause, GcCollections, GcAllocatedBytes, GcHeapBytes,
         ProcessCpuSeconds, ProcessResidentMemory, ProcessStartTime,
     ];

@@ -1,3 +1,6 @@
+using Cluster.Gateway.Receivers;
+using Cluster.Messages.Sharding;
+using Cluster.Node.Exporters;
 using Cluster.Sampling.Decisions;
 using Cluster.Sharding.Region;
 using Cluster.Sharding.Traces;
@@ -13,14 +16,18 @@ public sealed class MetricsPage
 
     private readonly NodeState _node;
     private readonly IShardInspection _shards;
-    private readonly IGatewayInspection _gateway;
-    private readonly IExporterInspection _exporters;
-    private readonly IProcessInspection _process;
+    private readonly Func<GatewaySnapshot> _gateway;
+    private readonly Func<IReadOnlyList<ExporterStatus>> _exporters;
+    private readonly Func<ProcessSnapshot> _process;
     private readonly string _policyPrefix;
 
     /// <summary>Reads from these.</summary>
     public MetricsPage(
-        NodeState node, IShardInspection shards, IGatewayInspection gateway, IExporterInspection exporters, IProcessInspection process)
+        NodeState node,
+        IShardInspection shards,
+        Func<GatewaySnapshot> gateway,
+        Func<IReadOnlyList<ExporterStatus>> exporters,
+        Func<ProcessSnapshot> process)
     {
         _node = node;
         _shards = shards;
@@ -42,10 +49,10 @@ public sealed class MetricsPage
         WriteDecisions(writer, statistics);
         WritePolicies(writer, statistics);
         WriteNode(writer, statistics);
-        WriteIntake(writer, statistics, _gateway.GetGateway());
+        WriteIntake(writer, statistics, _gateway());
         WriteOutcome(writer, statistics);
-        WriteExporters(writer, _exporters.GetExporters());
-        WriteProcess(writer, _process.GetProcess());
+        WriteExporters(writer, _exporters());
+        WriteProcess(writer, _process());
         return writer.ToString();
     }
 
@@ -120,30 +127,42 @@ public sealed class MetricsPage
 
     private static void WriteIntake(PrometheusWriter writer, ShardRegionStatistics statistics, GatewaySnapshot gateway)
     {
-        writer.Single(Metrics.AcceptedSpans, statistics.AcceptedSpans);
+        Write(Metrics.AcceptedSpans, door => door.AcceptedSpans);
+        Write(Metrics.RejectedSpans, door => door.RejectedSpans);
         writer.Single(Metrics.RepeatedSpans, statistics.RepeatedSpans);
-        writer.Single(Metrics.RejectedSpans, gateway.RejectedSpans);
-
-        writer.Begin(Metrics.RefusedRequests);
-        foreach (RefusalCount refusal in gateway.Refusals)
-        {
-            writer.Sample(refusal.Requests, Names.Of(refusal.Reason));
-        }
-
-        writer.Begin(Metrics.RefusedSpans);
-        foreach (RefusalCount refusal in gateway.Refusals)
-        {
-            writer.Sample(refusal.Spans, Names.Of(refusal.Reason));
-        }
 
         writer.Begin(Metrics.Requests);
-        foreach (RequestCount count in gateway.Requests)
+        foreach (DoorSnapshot door in gateway.Doors)
         {
-            writer.Sample(count.Requests, count.Door, count.Outcome);
+            foreach ((RequestOutcome outcome, long count) in door.Requests)
+            {
+                writer.Sample(count, Names.Of(door.Door), Names.Of(outcome));
+            }
         }
 
+        writer.Begin(Metrics.RefusedRequests);
+        foreach (DoorSnapshot door in gateway.Doors)
+        {
+            foreach ((Refusal reason, long count) in door.Refused)
+            {
+                writer.Sample(count, Names.Of(door.Door), Names.Of(reason));
+            }
+        }
+
+        Write(Metrics.ReceivedBytes, door => door.ReceivedBytes);
+        Write(Metrics.InflatedBytes, door => door.InflatedBytes);
         writer.Single(Metrics.InFlightBytes, gateway.InFlightBytes);
         writer.Single(Metrics.Connections, gateway.Connections);
+        writer.Single(Metrics.RefusedConnections, gateway.RefusedConnections);
+
+        void Write(MetricDefinition metric, Func<DoorSnapshot, long> value)
+        {
+            writer.Begin(metric);
+            foreach (DoorSnapshot door in gateway.Doors)
+            {
+                writer.Sample(value(door), Names.Of(door.Door));
+            }
+        }
     }
 
     private static void WriteOutcome(PrometheusWriter writer, ShardRegionStatistics statistics)
@@ -162,21 +181,51 @@ public sealed class MetricsPage
         writer.Single(Metrics.KeptBytes, statistics.KeptBytes);
     }
 
-    private static void WriteExporters(PrometheusWriter writer, IReadOnlyList<ExporterSnapshot> exporters)
+    private static void WriteExporters(PrometheusWriter writer, IReadOnlyList<ExporterStatus> exporters)
     {
         Write(Metrics.ExporterQueueBytes, exporter => exporter.QueueBytes);
         Write(Metrics.ExporterQueueCapacityBytes, exporter => exporter.QueueCapacityBytes);
+        Write(Metrics.ExporterQueueRequests, exporter => exporter.QueueRequests);
+        Write(Metrics.ExporterQueueOldest, exporter => exporter.OldestQueued.TotalSeconds);
+        Write(Metrics.ExporterInFlightRequests, exporter => exporter.InFlight);
+        Write(Metrics.ExporterRetryingRequests, exporter => exporter.WaitingForRetry);
+        Write(Metrics.ExporterFailing, exporter => exporter.State == ExporterState.Failing ? 1 : 0);
         Write(Metrics.ExporterSentSpans, exporter => exporter.SentSpans);
+        Write(Metrics.ExporterSentTraces, exporter => exporter.SentTraces);
         Write(Metrics.ExporterSentRequests, exporter => exporter.SentRequests);
-        Write(Metrics.ExporterFailedSpans, exporter => exporter.FailedSpans);
-        Write(Metrics.ExporterFailedAttempts, exporter => exporter.FailedAttempts);
+        Write(Metrics.ExporterSentBytes, exporter => exporter.SentBytes);
+        Write(Metrics.ExporterSentWireBytes, exporter => exporter.SentWireBytes);
+        writer.Begin(Metrics.ExporterFailedAttempts);
+        foreach (ExporterStatus exporter in exporters)
+        {
+            foreach ((string reason, long count) in exporter.FailedAttempts.OrderBy(failed => failed.Key, StringComparer.Ordinal))
+            {
+                writer.Sample(count, exporter.Id, reason);
+            }
+        }
 
-        void Write(MetricDefinition metric, Func<ExporterSnapshot, long> value)
+        Write(Metrics.ExporterRetries, exporter => exporter.Retries);
+        WriteLost(Metrics.ExporterLostTraces, exporter => (exporter.RejectedTraces, exporter.GivenUpTraces, exporter.UnsentTraces));
+        WriteLost(Metrics.ExporterLostSpans, exporter => (exporter.RejectedSpans, exporter.GivenUpSpans, exporter.UnsentSpans));
+
+        void Write(MetricDefinition metric, Func<ExporterStatus, double> value)
         {
             writer.Begin(metric);
-            foreach (ExporterSnapshot exporter in exporters)
+            foreach (ExporterStatus exporter in exporters)
             {
                 writer.Sample(value(exporter), exporter.Id);
+            }
+        }
+
+        void WriteLost(MetricDefinition metric, Func<ExporterStatus, (long Rejected, long GivenUp, long Unsent)> lost)
+        {
+            writer.Begin(metric);
+            foreach (ExporterStatus exporter in exporters)
+            {
+                (long rejected, long givenUp, long unsent) = lost(exporter);
+                writer.Sample(rejected, exporter.Id, "rejected");
+                writer.Sample(givenUp, exporter.Id, "given_up");
+                writer.Sample(unsent, exporter.Id, "unsent");
             }
         }
     }

@@ -1,5 +1,6 @@
 using Cluster.Gateway.Receivers;
 using Cluster.Messages.Sharding;
+using Cluster.Node.Exporters;
 using Cluster.Sampling.Decisions;
 using Cluster.Sharding.Traces;
 
@@ -87,13 +88,12 @@ public static class Names
         _ => "unknown",
     };
 
-    /// <summary><c>sending</c>, <c>retrying</c>, <c>full</c>, <c>stopped</c>.</summary>
+    /// <summary><c>ok</c>, <c>retrying</c>, <c>failing</c>.</summary>
     public static string Of(ExporterState state) => state switch
     {
-        ExporterState.Sending => "sending",
+        ExporterState.Ok => "ok",
         ExporterState.Retrying => "retrying",
-        ExporterState.Full => "full",
-        ExporterState.Stopped => "stopped",
+        ExporterState.Failing => "failing",
         _ => "unknown",
     };
 }

@@ -17,7 +17,4 @@ internal static partial class NodeLog
 
     [LoggerMessage(EventIds.NodeStopped, LogLevel.Information, "Stopped after {UptimeSeconds} s: {AcceptedSpans} spans accepted, {KeptSpans} kept")]
     public static partial void Stopped(this ILogger logger, double uptimeSeconds, long acceptedSpans, long keptSpans);
-
-    [LoggerMessage(EventIds.NodeFailed, LogLevel.Critical, "The node ends because of an error")]
-    public static partial void Failed(this ILogger logger, Exception exception);
 }

@@ -1,3 +1,4 @@
+using Cluster.Gateway.Receivers.Hosting;
 using Cluster.Gateway.Receivers.Otlp;
 using Cluster.Sharding.Region;
 
@@ -18,8 +19,13 @@ public enum NodePhase
 
 /// <summary>An address the node listens on.</summary>
 /// <param name="Name"><c>OTLP/gRPC</c>, <c>OTLP/HTTP</c> or <c>admin</c>.</param>
-/// <param name="Url">With the port really bound: <c>http://127.0.0.1:4317</c>.</param>
-public sealed record ListeningAddress(string Name, string Url);
+/// <param name="Url">What it listens on, with the port really bound: <c>http://0.0.0.0:4317</c>.</param>
+/// <param name="LocalUrl">Where to reach it from this machine: <c>http://127.0.0.1:4317</c>.</param>
+public sealed record ListeningAddress(string Name, string Url, string LocalUrl)
+{
+    /// <summary>The address of an open door.</summary>
+    public static ListeningAddress Of(Door door) => new(door.Name, door.ListeningUrl, door.Url.GetLeftPart(UriPartial.Authority));
+}
 
 /// <summary>The phase, and why it is not <see cref="NodePhase.Ready"/>.</summary>
 /// <param name="Phase">Where the node is.</param>

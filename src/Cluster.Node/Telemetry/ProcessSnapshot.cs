@@ -3,13 +3,6 @@ using System.Diagnostics;
 
 namespace Cluster.Node.Telemetry;
 
-/// <summary>What the process costs. Thread-safe.</summary>
-public interface IProcessInspection
-{
-    /// <summary>Now; reads one small file on Linux.</summary>
-    ProcessSnapshot GetProcess();
-}
-
 /// <summary>What the process costs, now.</summary>
 public sealed record ProcessSnapshot
 {
@@ -35,13 +28,13 @@ public sealed record ProcessSnapshot
     public long AllocatedBytes { get; init; }
 }
 
-/// <summary>Asks the runtime and, on Linux, <c>/proc/self/statm</c>.</summary>
-public sealed class ProcessInspection : IProcessInspection
+/// <summary>Asks the runtime and, on Linux, <c>/proc/self/statm</c>. Thread-safe.</summary>
+public sealed class ProcessInspection
 {
     private readonly DateTimeOffset _startedAt = ReadStart();
 
-    /// <inheritdoc/>
-    public ProcessSnapshot GetProcess()
+    /// <summary>Now; reads one small file on Linux.</summary>
+    public ProcessSnapshot Snapshot()
     {
         // CollectionCount(n) counts collections of n and of every older generation.
         long gen0 = GC.CollectionCount(0);

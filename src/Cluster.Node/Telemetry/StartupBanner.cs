@@ -1,3 +1,5 @@
+using Cluster.Gateway.Receivers.Otlp;
+
 namespace Cluster.Node.Telemetry;
 
 /// <summary>
@@ -6,15 +8,6 @@ namespace Cluster.Node.Telemetry;
 /// </summary>
 public static class StartupBanner
 {
-    /// <summary>Name of the gRPC door in <see cref="ListeningAddress.Name"/>.</summary>
-    public const string Grpc = "OTLP/gRPC";
-
-    /// <summary>Name of the HTTP door.</summary>
-    public const string Http = "OTLP/HTTP";
-
-    /// <summary>Name of the admin endpoint.</summary>
-    public const string Admin = "admin";
-
     /// <summary>Writes the addresses, then the environment variables.</summary>
     /// <param name="output">Standard output.</param>
     /// <param name="listening">In the order to show; doors that are switched off are left out.</param>
@@ -25,8 +18,8 @@ public static class StartupBanner
             output.Write($"{address.Name,-9}  {address.Url}\n");
         }
 
-        string? http = Find(listening, Http);
-        string? grpc = Find(listening, Grpc);
+        ListeningAddress? http = Find(listening, OtlpReceiver.HttpName);
+        ListeningAddress? grpc = Find(listening, OtlpReceiver.GrpcName);
         if (http is not null || grpc is not null)
         {
             output.Write("\nTo send traces here, set in the SDK's environment:\n");
@@ -45,17 +38,14 @@ public static class StartupBanner
         output.Flush();
     }
 
-    private static void WriteVariables(TextWriter output, string? url, string protocol)
+    private static void WriteVariables(TextWriter output, ListeningAddress? door, string protocol)
     {
-        if (url is not null)
+        if (door is not null)
         {
-            output.Write($"  OTEL_EXPORTER_OTLP_ENDPOINT={url} OTEL_EXPORTER_OTLP_PROTOCOL={protocol}\n");
+            output.Write($"  OTEL_EXPORTER_OTLP_ENDPOINT={door.LocalUrl} OTEL_EXPORTER_OTLP_PROTOCOL={protocol}\n");
         }
     }
 
-    /// <summary>An address that an SDK can connect to: one that means "every interface" is shown as this machine.</summary>
-    private static string? Find(IReadOnlyList<ListeningAddress> listening, string name) => listening
-        .FirstOrDefault(address => address.Name == name)?.Url
-        .Replace("//0.0.0.0:", "//localhost:", StringComparison.Ordinal)
-        .Replace("//[::]:", "//localhost:", StringComparison.Ordinal);
+    private static ListeningAddress? Find(IReadOnlyList<ListeningAddress> listening, string name) =>
+        listening.FirstOrDefault(address => address.Name == name);
 }

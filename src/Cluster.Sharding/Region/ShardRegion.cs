@@ -29,7 +29,6 @@ public sealed class ShardRegion : IShardRegion, IAsyncDisposable
     private readonly ConcurrentBag<Delivery> _deliveries = [];
     private readonly Action<Delivery> _giveBack;
     private int _shuttingDown;
-    private int _refused;
 
     /// <summary>Opens all shards of <paramref name="allocation"/> and starts their worker loops.</summary>
     /// <param name="options">How shards hold and decide traces.</param>
@@ -88,9 +87,6 @@ public sealed class ShardRegion : IShardRegion, IAsyncDisposable
 
     internal long SlabBytes => _slabs.BytesInUse;
 
-    /// <summary>Batches refused at the region's door, by no shard in particular.</summary>
-    internal long RefusedBatches => Volatile.Read(ref _refused);
-
     /// <inheritdoc/>
     public ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken)
     {
@@ -102,7 +98,6 @@ public sealed class ShardRegion : IShardRegion, IAsyncDisposable
 
         if (admission != Refusal.None)
         {
-            Interlocked.Increment(ref _refused);
             return new(admission);
         }
 

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Cluster.Node.Admin;
 using Cluster.Node.Telemetry;
@@ -243,18 +244,32 @@ public sealed class AdminEndpointTests : IDisposable
         Assert.Equal(status, (await _admin.SendAsync("/api/traces", host: host)).Status);
     }
 
-    [Fact]
-    public async Task HandleAsync_OnEveryInterface_AnyHostNameIsAnswered()
+    [Theory]
+    [InlineData("0.0.0.0:8080", 200)]
+    [InlineData(":8080", 200)]
+    [InlineData("localhost:8080", 403)]
+    [InlineData("[::1]:8080", 403)]
+    public async Task HandleAsync_AnyHostName_IsAnsweredUnlessOnLoopback(string endpoint, int status)
     {
-        using AdminEndpoint open = new(new AdminOptions { Endpoint = "0.0.0.0:8080" }, _admin.Sources, _admin.Time, _admin.Logger);
+        using AdminEndpoint admin = new(new AdminOptions { Endpoint = endpoint }, _admin.Sources, _admin.Time, _admin.Logger);
         Microsoft.AspNetCore.Http.DefaultHttpContext context = new();
         context.Request.Method = "GET";
         context.Request.Path = "/healthz";
         context.Request.Host = new("node-1.example:8080");
 
-        await open.HandleAsync(context);
+        await admin.HandleAsync(context);
 
-        Assert.Equal(200, context.Response.StatusCode);
+        Assert.Equal(status, context.Response.StatusCode);
+    }
+
+    [Fact]
+    public void Problem_HalfASurrogatePair_IsReplaced()
+    {
+        AdminReply reply = AdminReply.Problem(400, "t", "a\ud83d");
+
+        using JsonDocument problem = JsonDocument.Parse(reply.Body);
+        Assert.Equal("a\ufffd", problem.RootElement.GetProperty("detail").GetString());
+        Assert.DoesNotContain("\\u003", Encoding.UTF8.GetString(AdminReply.Problem(400, "t", "1 >= 0 & <b>").Body), StringComparison.Ordinal);
     }
 
     private static void AssertProblem(Answer answer, int status, string title, string detailStart)

@@ -3,8 +3,8 @@ using Cluster.Gateway.Receivers.Otlp;
 using Cluster.Node.Admin;
 using Cluster.Node.Telemetry;
 using Cluster.Sharding.Region;
+using Cluster.Testing;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 
 namespace Cluster.Node.Tests.Admin;
 
@@ -19,23 +19,21 @@ internal sealed class AdminFixture : IDisposable
         {
             Node = Node,
             Shards = Shards,
-            Gateway = Counters,
-            Exporters = Counters,
-            Process = Counters,
+            Gateway = FakeCounters.Gateway,
+            Exporters = FakeCounters.Exporters,
+            Process = FakeCounters.Process,
         };
         Endpoint = new AdminEndpoint(new AdminOptions(), Sources, Time, Logger);
-        Node.ListenOn([new("OTLP/gRPC", "http://127.0.0.1:4317"), new("admin", "http://127.0.0.1:8080")]);
+        Node.ListenOn([new("OTLP/gRPC", "http://0.0.0.0:4317", "http://127.0.0.1:4317"), new("admin", "http://127.0.0.1:8080", "http://127.0.0.1:8080")]);
         Node.Ready();
         Time.Advance(TimeSpan.FromSeconds(90.5));
     }
 
-    public ManualTime Time { get; } = new(Start);
+    public ManualTimeProvider Time { get; } = new(Start);
 
     public RecordingLogger<AdminEndpoint> Logger { get; } = new();
 
     public FakeShards Shards { get; } = new();
-
-    public FakeCounters Counters { get; } = new();
 
     public AdminSources Sources { get; }
 
@@ -69,16 +67,3 @@ internal sealed class AdminFixture : IDisposable
 }
 
 internal sealed record Answer(int Status, string? ContentType, IHeaderDictionary Headers, string Body);
-
-internal sealed class RecordingLogger<T> : ILogger<T>
-{
-    public List<(EventId Event, string Text, Exception? Exception)> Entries { get; } = [];
-
-    public IDisposable? BeginScope<TState>(TState state)
-        where TState : notnull => null;
-
-    public bool IsEnabled(LogLevel logLevel) => true;
-
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-        Entries.Add((eventId, formatter(state, exception), exception));
-}

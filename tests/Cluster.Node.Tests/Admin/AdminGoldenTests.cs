@@ -20,6 +20,7 @@ public sealed class AdminGoldenTests : IDisposable
     [InlineData("/api/traces?state=dropped", "traces-dropped")]
     [InlineData("/api/traces/0102030405060708090A0b0c0d0e0f10", "trace-pending")]
     [InlineData("/api/traces/aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb", "trace-decided")]
+    [InlineData("/api/doors", "doors")]
     [InlineData("/api/policies", "policies")]
     [InlineData("/api/exporters", "exporters")]
     public async Task HandleAsync_FixedWorld_AnswersExactly(string target, string golden)

@@ -1,8 +1,11 @@
 using System.Net;
+using Cluster.Gateway.Receivers.Hosting;
 using Cluster.Node.Admin;
+using Cluster.Node.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 
 namespace Cluster.Node.Tests.Admin;
@@ -14,31 +17,29 @@ public sealed class AdminKestrelTests : IDisposable
     public void Dispose() => _admin.Dispose();
 
     [Fact]
-    public async Task ConfigureKestrel_SharedServer_OwnsOnlyItsOwnPort()
+    public async Task ConfigureKestrel_SharedServer_AnswersOnItsOwnPortOnly()
     {
         CancellationToken cancel = TestContext.Current.CancellationToken;
         using AdminEndpoint endpoint = new(new AdminOptions { Endpoint = "127.0.0.1:0" }, _admin.Sources, TimeProvider.System, _admin.Logger);
-        Assert.Null(endpoint.Listening);
-        int otherPort = 0;
+        Door other = new("other", "127.0.0.1:0", HttpProtocols.Http1, null, context => context.Response.WriteAsync("another door"));
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        Microsoft.AspNetCore.Server.Kestrel.Core.ListenOptions? other = null;
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            kestrel.Listen(IPAddress.Loopback, 0, listen => other = listen);
+            KestrelDoors.Listen(kestrel, other, 1);
             endpoint.ConfigureKestrel(kestrel);
         });
         await using WebApplication app = builder.Build();
-        app.Run(context => endpoint.Owns(context) ? endpoint.HandleAsync(context) : context.Response.WriteAsync("another door"));
+        app.Run(KestrelDoors.DispatchAsync);
         await app.StartAsync(cancel);
-        otherPort = other!.IPEndPoint!.Port;
-        string url = endpoint.Listening!.Url;
+        ListeningAddress listening = ListeningAddress.Of(endpoint.Door!);
+        string url = listening.Url;
 
         using HttpClient client = new();
-        Assert.Equal("admin", endpoint.Listening.Name);
+        Assert.Equal(("admin", url), (listening.Name, listening.LocalUrl));
         Assert.StartsWith("http://127.0.0.1:", url, StringComparison.Ordinal);
         Assert.Contains("\"status\": \"ok\"", await client.GetStringAsync(url + "/healthz", cancel), StringComparison.Ordinal);
-        Assert.Equal("another door", await client.GetStringAsync($"http://127.0.0.1:{otherPort}/healthz", cancel));
+        Assert.Equal("another door", await client.GetStringAsync(new Uri(other.Url, "/healthz"), cancel));
         using HttpResponseMessage head = await client.SendAsync(new HttpRequestMessage(HttpMethod.Head, url + "/metrics"), cancel);
         Assert.Equal((HttpStatusCode.OK, true), (head.StatusCode, head.Content.Headers.ContentLength > 1000));
         using HttpResponseMessage post = await client.PostAsync(url + "/api/node", new StringContent("{}"), cancel);
@@ -53,6 +54,6 @@ public sealed class AdminKestrelTests : IDisposable
 
         endpoint.ConfigureKestrel(new());
 
-        Assert.Null(endpoint.Listening);
+        Assert.Null(endpoint.Door);
     }
 }

@@ -1,5 +1,7 @@
+using Cluster.Gateway.Receivers;
 using Cluster.Messages.Identity;
 using Cluster.Messages.Sharding;
+using Cluster.Node.Exporters;
 using Cluster.Node.Telemetry;
 using Cluster.Sampling.Decisions;
 using Cluster.Sharding.Region;
@@ -104,38 +106,75 @@ internal sealed class FakeShards : IShardInspection
     public ShardRegionStatistics GetStatistics() => Statistics;
 }
 
-internal sealed class FakeCounters : IGatewayInspection, IExporterInspection, IProcessInspection
+internal static class FakeCounters
 {
-    public GatewaySnapshot GetGateway() => new()
-    {
-        InFlightBytes = 77,
-        Connections = 3,
-        Requests = [new("grpc", "ok", 20), new("http_json", "malformed", 1)],
-        Refusals = [new(Refusal.Memory, 2, 10), new(Refusal.ExportQueueFull, 0, 0)],
-        RejectedSpans = 4,
-    };
-
-    public IReadOnlyList<ExporterSnapshot> GetExporters() =>
+    public static GatewaySnapshot Gateway() => new(77, 3, 1,
     [
-        new ExporterSnapshot
+        new DoorSnapshot(
+            DoorKind.Grpc, 480, 4, 9000, 31_000, Counts((RequestOutcome.Accepted, 20), (RequestOutcome.Refused, 2)), Counts((Refusal.Memory, 2))),
+        new DoorSnapshot(DoorKind.Http, 20, 0, 700, 700, Counts((RequestOutcome.Malformed, 1)), Counts((Refusal.ExportQueueFull, 0))),
+    ]);
+
+    public static IReadOnlyList<ExporterStatus> Exporters() =>
+    [
+        new ExporterStatus
         {
             Id = "otlp/tempo",
             Type = "otlp",
             Endpoint = "http://tempo:4317",
-            State = ExporterState.Retrying,
+            State = ExporterState.Failing,
             QueueBytes = 1024,
             QueueCapacityBytes = 4096,
-            SentSpans = 100,
+            QueueRequests = 6,
+            OldestQueued = TimeSpan.FromSeconds(1.5),
+            InFlight = 2,
+            WaitingForRetry = 1,
             SentRequests = 5,
-            FailedSpans = 2,
-            FailedAttempts = 3,
+            SentTraces = 8,
+            SentSpans = 100,
+            SentBytes = 30_000,
+            SentWireBytes = 7000,
+            FailedAttempts = Counts(("unavailable", 2L), ("http_503", 1L)),
+            Retries = 2,
+            RejectedTraces = 1,
+            RejectedSpans = 2,
+            GivenUpTraces = 3,
+            GivenUpSpans = 4,
+            UnsentTraces = 5,
+            UnsentSpans = 6,
             LastError = "UNAVAILABLE: connection refused",
             LastErrorAt = AdminFixture.Start.AddSeconds(30),
+            LastSuccessAt = AdminFixture.Start.AddSeconds(20),
         },
-        new ExporterSnapshot { Id = "debug", Type = "debug", SentSpans = 120, SentRequests = 9 },
+        new ExporterStatus
+        {
+            Id = "debug",
+            Type = "debug",
+            Endpoint = "stdout",
+            State = ExporterState.Ok,
+            QueueBytes = 0,
+            QueueCapacityBytes = 4096,
+            QueueRequests = 0,
+            OldestQueued = TimeSpan.Zero,
+            InFlight = 0,
+            WaitingForRetry = 0,
+            SentRequests = 9,
+            SentTraces = 9,
+            SentSpans = 120,
+            SentBytes = 34_000,
+            SentWireBytes = 34_000,
+            FailedAttempts = Counts<string>(),
+            Retries = 0,
+            RejectedTraces = 0,
+            RejectedSpans = 0,
+            GivenUpTraces = 0,
+            GivenUpSpans = 0,
+            UnsentTraces = 0,
+            UnsentSpans = 0,
+        },
     ];
 
-    public ProcessSnapshot GetProcess() => new()
+    public static ProcessSnapshot Process() => new()
     {
         CpuTime = TimeSpan.FromSeconds(1.5),
         ResidentBytes = 50_000_000,
@@ -145,4 +184,7 @@ internal sealed class FakeCounters : IGatewayInspection, IExporterInspection, IP
         GcCollections = [5, 2, 1],
         AllocatedBytes = 9_000_000,
     };
+
+    private static Dictionary<T, long> Counts<T>(params (T Key, long Count)[] counts)
+        where T : notnull => counts.ToDictionary(count => count.Key, count => count.Count);
 }

@@ -26,7 +26,7 @@ internal sealed class JsonSchema(JsonElement document)
                 "items" => CheckItems(errors, keyword.Value, value, path),
                 "properties" => CheckProperties(errors, keyword.Value, value, path),
                 "required" => CheckRequired(keyword.Value, value),
-                "additionalProperties" => CheckNoOthers(schema, value),
+                "additionalProperties" => CheckOthers(errors, schema, keyword.Value, value, path),
                 _ => $"keyword {keyword.Name} is not known to this checker",
             };
             if (error is not null)
@@ -108,12 +108,24 @@ internal sealed class JsonSchema(JsonElement document)
         return missing.Length == 0 ? null : $"lacks {string.Join(", ", missing)}";
     }
 
-    private static string? CheckNoOthers(JsonElement schema, JsonElement value)
+    private string? CheckOthers(List<string> errors, JsonElement schema, JsonElement allowed, JsonElement value, string path)
     {
-        JsonElement properties = schema.GetProperty("properties");
-        string[] others = value.ValueKind != JsonValueKind.Object
+        JsonProperty[] others = value.ValueKind != JsonValueKind.Object
             ? []
-            : [.. value.EnumerateObject().Select(property => property.Name).Where(name => !properties.TryGetProperty(name, out _))];
-        return others.Length == 0 ? null : $"has {string.Join(", ", others)} besides";
+            : [.. value.EnumerateObject().Where(one => !Declares(schema, one.Name))];
+        if (allowed.ValueKind == JsonValueKind.False)
+        {
+            return others.Length == 0 ? null : $"has {string.Join(", ", others.Select(other => other.Name))} besides";
+        }
+
+        foreach (JsonProperty other in others)
+        {
+            errors.AddRange(Check(allowed, other.Value, $"{path}.{other.Name}"));
+        }
+
+        return null;
     }
+
+    private static bool Declares(JsonElement schema, string name) =>
+        schema.TryGetProperty("properties", out JsonElement properties) && properties.TryGetProperty(name, out _);
 }

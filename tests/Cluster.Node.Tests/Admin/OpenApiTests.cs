@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Cluster.Node.Exporters;
 using Cluster.Node.Telemetry;
 
 namespace Cluster.Node.Tests.Admin;
@@ -44,6 +45,7 @@ public sealed class OpenApiTests : IDisposable
     [InlineData("/api/traces/aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb", "/api/traces/{traceId}", 200)]
     [InlineData("/api/traces/1", "/api/traces/{traceId}", 400)]
     [InlineData("/api/traces/00000000000000000000000000000001", "/api/traces/{traceId}", 404)]
+    [InlineData("/api/doors", "/api/doors", 200)]
     [InlineData("/api/policies", "/api/policies", 200)]
     [InlineData("/api/exporters", "/api/exporters", 200)]
     [InlineData("/api/openapi.json", "/api/openapi.json", 200)]
@@ -73,6 +75,7 @@ public sealed class OpenApiTests : IDisposable
         AssertWords(schemas, "DecidedTrace", "reason", Enum.GetValues<Cluster.Sharding.Traces.CompletionReason>().Select(Cluster.Node.Telemetry.Names.Of));
         AssertWords(schemas, "DecidedTrace", "decision", Enum.GetValues<Cluster.Sampling.Decisions.Decision>().Select(Cluster.Node.Telemetry.Names.Of));
         AssertWords(schemas, "Vote", "vote", Enum.GetValues<Cluster.Sampling.Decisions.Vote>().Select(Cluster.Node.Telemetry.Names.Of));
+        AssertWords(schemas, "Door", "door", Enum.GetValues<Cluster.Gateway.Receivers.DoorKind>().Select(Cluster.Node.Telemetry.Names.Of));
         AssertWords(schemas, "Exporter", "state", Enum.GetValues<ExporterState>().Select(Cluster.Node.Telemetry.Names.Of));
         AssertWords(schemas, "Node", "state", Enum.GetValues<NodePhase>().Select(Cluster.Node.Telemetry.Names.Of));
     }
@@ -91,6 +94,10 @@ public sealed class OpenApiTests : IDisposable
 
         using JsonDocument right = JsonDocument.Parse("""{"a":null}""");
         Assert.Empty(checker.Check(schema.RootElement, right.RootElement));
+
+        using JsonDocument counts = JsonDocument.Parse("""{"type":"object","additionalProperties":{"type":"integer"}}""");
+        using JsonDocument noCount = JsonDocument.Parse("""{"a":1,"b":"x"}""");
+        Assert.Equal("$.b: is String, not integer", Assert.Single(new JsonSchema(counts.RootElement).Check(counts.RootElement, noCount.RootElement)));
     }
 
     private static void AssertDescribed(JsonElement document, Answer answer, string template, int status)

@@ -92,7 +92,7 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public async Task Validate_GoodFile_SaysWhatWillRun()
     {
-        string path = _shell.File("node.yaml", File.ReadAllText(TestFiles.Folder("deploy/examples/minimal.yaml")));
+        string path = _shell.File("node.yaml", Repository.Read("deploy/examples/minimal.yaml"));
 
         Assert.Equal(0, await _shell.RunAsync("validate", "--config", path));
         Assert.Equal("", _shell.Error);

@@ -6,16 +6,17 @@ namespace Cluster.Node.Tests.Configuration;
 /// <summary>
 /// Every file in <c>Golden</c> against the findings it must give, word by word, and every file in <c>Collector</c>, which must run
 /// unchanged.
-/// After a wanted change run with <c>UPDATE_GOLDEN=1</c> in the environment, and read the difference.
 /// </summary>
 public sealed class GoldenTests
 {
+    private const string Folder = "tests/Cluster.Node.Tests/Configuration/";
+
     private static readonly string[] Inserts =
         ["", "{", "}", "[", "]", ":", "\n", "  ", "- ", "\"", "'", "&a ", "*a", "<<: ", "${", "!", "|", "\t", "\0"];
 
-    public static TheoryData<string> Golden() => Files("Golden");
+    public static TheoryData<string> Golden() => Repository.Files(Folder + "Golden", "*.yaml");
 
-    public static TheoryData<string> Collector() => Files("Collector");
+    public static TheoryData<string> Collector() => Repository.Files(Folder + "Collector", "*.yaml");
 
     [Theory]
     [MemberData(nameof(Golden))]
@@ -40,22 +41,20 @@ public sealed class GoldenTests
     public void Read_ExampleForUsers_RunsWithoutAFinding(string name)
     {
         NodeConfiguration? configuration = TestFiles.Read(
-            File.ReadAllText(Path.Combine(TestFiles.Folder("deploy/examples"), name)), out ConfigurationErrors errors);
+            Repository.Read("deploy/examples/" + name), out ConfigurationErrors errors);
 
         Assert.Equal("", TestFiles.Findings(name, errors));
         Assert.NotNull(configuration);
     }
 
-    public static TheoryData<string> Examples() =>
-        [.. Directory.GetFiles(TestFiles.Folder("deploy/examples"), "*.yaml").Select(f => Path.GetFileName(f)!)];
+    public static TheoryData<string> Examples() => Repository.Files("deploy/examples", "*.yaml");
 
     [Theory]
     [MemberData(nameof(Golden))]
     [MemberData(nameof(Collector))]
     public void Read_DamagedFile_NeverThrows(string name)
     {
-        string folder = TestFiles.Folder("tests/Cluster.Node.Tests/Configuration");
-        string text = File.ReadAllText(Directory.GetFiles(folder, name, SearchOption.AllDirectories).Single());
+        string text = Repository.Read(Folder + (Golden().Any(file => file.Data == name) ? "Golden/" : "Collector/") + name);
         Random random = new(name.Length);
         for (int i = 0; i < 100; i++)
         {
@@ -74,21 +73,10 @@ public sealed class GoldenTests
 
     private static NodeConfiguration? Compare(string folder, string name)
     {
-        string path = Path.Combine(TestFiles.Folder("tests/Cluster.Node.Tests/Configuration"), folder, name);
-        NodeConfiguration? configuration = TestFiles.Read(File.ReadAllText(path), out ConfigurationErrors errors);
+        string path = $"{Folder}{folder}/{name}";
+        NodeConfiguration? configuration = TestFiles.Read(Repository.Read(path), out ConfigurationErrors errors);
 
-        string found = TestFiles.Findings(name, errors);
-        string expectedPath = Path.ChangeExtension(path, ".expected.txt");
-        if (Environment.GetEnvironmentVariable("UPDATE_GOLDEN") == "1")
-        {
-            File.WriteAllText(expectedPath, found);
-        }
-
-        Assert.Equal(File.ReadAllText(expectedPath), found);
+        Repository.AssertGolden(Path.ChangeExtension(path, ".expected.txt"), TestFiles.Findings(name, errors));
         return configuration;
     }
-
-    private static TheoryData<string> Files(string folder) =>
-        [.. Directory.GetFiles(Path.Combine(TestFiles.Folder("tests/Cluster.Node.Tests/Configuration"), folder), "*.yaml").Select(f =>
-            Path.GetFileName(f)!).Order()];
 }

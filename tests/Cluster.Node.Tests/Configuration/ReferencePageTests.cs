@@ -10,7 +10,7 @@ public sealed partial class ReferencePageTests
     [Fact]
     public void ReferencePage_EveryKeyTheReaderKnows_IsUnderItsBlock()
     {
-        Dictionary<string, string> blocks = Blocks(File.ReadAllText(TestFiles.Folder("docs/configuration.md")));
+        Dictionary<string, string> blocks = Blocks(Repository.Read("docs/configuration.md"));
 
         string[] missing =
         [
@@ -25,7 +25,7 @@ public sealed partial class ReferencePageTests
     [Fact]
     public void ReferencePage_EveryKeyInATable_IsOneTheReaderKnows()
     {
-        Dictionary<string, string> blocks = Blocks(File.ReadAllText(TestFiles.Folder("docs/configuration.md")));
+        Dictionary<string, string> blocks = Blocks(Repository.Read("docs/configuration.md"));
         ILookup<string, string> known = KnownPaths().ToLookup(BlockOf, KeyOf);
 
         string[] unknown =
@@ -45,7 +45,7 @@ public sealed partial class ReferencePageTests
     {
         ConfigurationErrors errors = new();
         ConfigurationReading reading = new(errors);
-        string yaml = File.ReadAllText(TestFiles.Folder("tests/Cluster.Node.Tests/Configuration/every-block.yaml"));
+        string yaml = Repository.Read("tests/Cluster.Node.Tests/Configuration/every-block.yaml");
         NodeConfigurationReader.Read(yaml, TestFiles.Variable, TestFiles.AvailableMemory, new ListenOverrides(), reading);
         Assert.False(errors.HasErrors, string.Join('\n', errors.All));
         return reading.KnownPaths.Where(p => !PipelineName().IsMatch(p));

@@ -3,14 +3,10 @@ using Cluster.Sampling.Configuration;
 
 namespace Cluster.Node.Tests.Configuration;
 
-/// <summary>Files of the source tree, and how tests read configurations.</summary>
+/// <summary>How tests read configurations.</summary>
 internal static class TestFiles
 {
     public const long AvailableMemory = 8L << 30;
-
-    public static string Root { get; } = FindRoot();
-
-    public static string Folder(string relative) => Path.Combine(Root, relative);
 
     public static NodeConfiguration? Read(string yaml, out ConfigurationErrors errors, ListenOverrides? listen = null)
     {
@@ -62,15 +58,4 @@ internal static class TestFiles
         "TOKEN" => "Bearer: {abc}",
         _ => null,
     };
-
-    private static string FindRoot()
-    {
-        string? folder = AppContext.BaseDirectory;
-        while (folder is not null && !File.Exists(Path.Combine(folder, "ActorSampling.sln")))
-        {
-            folder = Path.GetDirectoryName(folder);
-        }
-
-        return folder ?? throw new InvalidOperationException("not inside the source tree");
-    }
 }

@@ -9,7 +9,7 @@ public sealed class SendingExporterTests : IAsyncDisposable
 {
     private readonly ManualTimeProvider _time = new();
     private readonly ScriptedClient _client = new();
-    private readonly RecordingLogger _logger = new();
+    private readonly RecordingLogger<SendingExporter> _logger = new();
     private readonly List<SendingExporter> _made = [];
 
     public async ValueTask DisposeAsync()

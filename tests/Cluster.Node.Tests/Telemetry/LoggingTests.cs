@@ -1,6 +1,10 @@
 using System.Reflection;
+using Cluster.Gateway.Receivers.Otlp;
+using Cluster.Messages.Identity;
 using Cluster.Node.Configuration;
 using Cluster.Node.Telemetry;
+using Cluster.Sampling.Decisions;
+using Cluster.Sharding.Region;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -16,7 +20,8 @@ public sealed class LoggingTests
     {
         List<LoggerMessageAttribute> messages =
         [
-            .. typeof(EventIds).Assembly.GetTypes()
+            .. new[] { typeof(EventIds), typeof(OtlpReceiver), typeof(ShardRegion), typeof(PolicySet), typeof(TraceId) }
+                .SelectMany(type => type.Assembly.GetTypes())
                 .SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic))
                 .Select(method => method.GetCustomAttribute<LoggerMessageAttribute>())
                 .OfType<LoggerMessageAttribute>(),

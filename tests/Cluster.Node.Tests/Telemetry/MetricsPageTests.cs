@@ -1,4 +1,5 @@
 using System.Globalization;
+using Cluster.Gateway.Receivers;
 using Cluster.Gateway.Receivers.Otlp;
 using Cluster.Node.Telemetry;
 using Cluster.Node.Tests.Admin;
@@ -64,7 +65,7 @@ public sealed class MetricsPageTests : IDisposable
     public void Render_NothingHappenedYet_IsValid()
     {
         NodeState node = new() { Id = "n", Version = "v", StartedAt = AdminFixture.Start, Limits = new GatewayLimits(), Sharding = new ShardRegionOptions() };
-        MetricsPage page = new(node, new EmptyShards(), new EmptyCounters(), new EmptyCounters(), new ProcessInspection());
+        MetricsPage page = new(node, new EmptyShards(), () => new GatewaySnapshot(0, 0, 0, []), () => [], new ProcessInspection().Snapshot);
 
         Dictionary<string, ParsedMetric> metrics = PrometheusParser.Parse(page.Render());
 
@@ -124,14 +125,7 @@ public sealed class MetricsPageTests : IDisposable
             Sharding = new ShardRegionOptions(),
         };
         node.Ready();
-        return new MetricsPage(node, _admin.Shards, _admin.Counters, _admin.Counters, _admin.Counters);
-    }
-
-    private sealed class EmptyCounters : IGatewayInspection, IExporterInspection
-    {
-        public GatewaySnapshot GetGateway() => new();
-
-        public IReadOnlyList<ExporterSnapshot> GetExporters() => [];
+        return new MetricsPage(node, _admin.Shards, FakeCounters.Gateway, FakeCounters.Exporters, FakeCounters.Process);
     }
 
     private sealed class EmptyShards : IShardInspection

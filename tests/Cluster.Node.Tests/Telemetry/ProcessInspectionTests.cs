@@ -15,11 +15,11 @@ public sealed class ProcessInspectionTests
         Assert.Equal(pages, ProcessInspection.ParseResidentPages(Encoding.ASCII.GetBytes(statm)));
 
     [Fact]
-    public void GetProcess_ThisProcess_IsPlausible()
+    public void Snapshot_ThisProcess_IsPlausible()
     {
         ProcessInspection inspection = new();
-        ProcessSnapshot first = inspection.GetProcess();
-        ProcessSnapshot second = inspection.GetProcess();
+        ProcessSnapshot first = inspection.Snapshot();
+        ProcessSnapshot second = inspection.Snapshot();
 
         Assert.InRange(first.ResidentBytes, 4L << 20, 1L << 40);
         Assert.Equal(3, first.GcCollections.Count);

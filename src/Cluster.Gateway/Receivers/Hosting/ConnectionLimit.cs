@@ -30,7 +30,7 @@ internal sealed class ConnectionLimit(int limit)
             else
             {
                 Interlocked.Increment(ref _refused);
-                connection.Abort(new ConnectionAbortedException("too many connections (limits.connections)"));
+                connection.Abort(new ConnectionAbortedException($"more than {limit} connections"));
             }
         }
         finally

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Cluster.Gateway.Receivers.Otlp;
@@ -14,8 +15,8 @@ public sealed class Door
 {
     private readonly List<ListenOptions> _listening = [];
 
-    /// <summary>A door that is not open yet: <see cref="KestrelDoors.Listen(KestrelServerOptions, Door)"/> does that.</summary>
-    /// <param name="name">For logs: <c>otlp/grpc</c>.</param>
+    /// <summary>A door that is not open yet: <see cref="KestrelDoors.Listen(KestrelServerOptions, Door, int)"/> does that.</summary>
+    /// <param name="name">For people: <c>OTLP/gRPC</c>.</param>
     /// <param name="endpoint">
     /// Address and port: <c>localhost:4317</c>, <c>0.0.0.0:4317</c>, <c>[::]:4317</c>, or <c>:4317</c> for all addresses.
     /// </param>
@@ -31,7 +32,7 @@ public sealed class Door
         Handler = handler;
     }
 
-    /// <summary>For logs.</summary>
+    /// <summary>For people.</summary>
     public string Name { get; }
 
     /// <summary>Address and port, as configured.</summary>
@@ -49,6 +50,9 @@ public sealed class Door
     /// <summary>Addresses it listens on, with real ports once the server has started.</summary>
     public IReadOnlyList<IPEndPoint> BoundAddresses => [.. _listening.Select(options => options.IPEndPoint!)];
 
+    /// <summary><c>http://0.0.0.0:4317</c>: what it listens on, with the real port, once the server has started.</summary>
+    public string ListeningUrl => $"{Scheme}://{BoundAddresses[0]}";
+
     /// <summary><c>http://127.0.0.1:4317</c>: where to reach it from this machine, once the server has started.</summary>
     public Uri Url
     {
@@ -58,17 +62,19 @@ public sealed class Door
             IPAddress address = bound.Address.Equals(IPAddress.Any) ? IPAddress.Loopback
                 : bound.Address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback
                 : bound.Address;
-            return new UriBuilder(Tls is null ? "http" : "https", address.ToString(), bound.Port).Uri;
+            return new Uri($"{Scheme}://{new IPEndPoint(address, bound.Port)}");
         }
     }
 
+    private string Scheme => Tls is null ? "http" : "https";
+
     /// <summary>The addresses that <see cref="Endpoint"/> names.</summary>
     /// <exception cref="FormatException">It is not an address and a port.</exception>
-    /// <exception cref="SocketException">Its host name is not known.</exception>
-    internal IReadOnlyList<IPEndPoint> Resolve()
+    /// <exception cref="IOException">Its host name is not known.</exception>
+    public IReadOnlyList<IPEndPoint> Resolve()
     {
         int colon = Endpoint.LastIndexOf(':');
-        if (colon < 0 || !ushort.TryParse(Endpoint.AsSpan(colon + 1), out ushort port))
+        if (colon < 0 || !ushort.TryParse(Endpoint.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
         {
             throw new FormatException($"'{Endpoint}' is not an address and a port, like localhost:4317");
         }
@@ -92,8 +98,14 @@ public sealed class Door
                 : [new IPEndPoint(IPAddress.Loopback, port)];
         }
 
-        IPAddress[] addresses = Dns.GetHostAddresses(host);
-        return [new IPEndPoint(addresses[0], port)];
+        try
+        {
+            return [new IPEndPoint(Dns.GetHostAddresses(host)[0], port)];
+        }
+        catch (SocketException exception)
+        {
+            throw new IOException($"'{Endpoint}': {exception.Message}", exception);
+        }
     }
 
     internal void Opened(ListenOptions options) => _listening.Add(options);

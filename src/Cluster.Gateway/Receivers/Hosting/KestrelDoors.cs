@@ -45,14 +45,17 @@ public static class KestrelDoors
     }
 
     /// <summary>Opens a door on a server that has not started.</summary>
+    /// <param name="server">The server.</param>
+    /// <param name="door">The door.</param>
+    /// <param name="maxConnections">Connections that it may have at once, for itself; one more is closed.</param>
     /// <exception cref="FormatException">The door's endpoint is not an address and a port.</exception>
-    /// <exception cref="System.Net.Sockets.SocketException">Its host name is not known.</exception>
-    /// <exception cref="IOException">A PEM file of its TLS cannot be read.</exception>
+    /// <exception cref="IOException">Its host name is not known, or a PEM file of its TLS cannot be read.</exception>
     /// <exception cref="System.Security.Cryptography.CryptographicException">A PEM file holds no certificate or key.</exception>
-    public static void Listen(KestrelServerOptions server, Door door) => Listen(server, door, null);
+    public static void Listen(KestrelServerOptions server, Door door, int maxConnections) =>
+        Listen(server, door, new ConnectionLimit(maxConnections));
 
     /// <summary>The same, with a limit that several doors may share.</summary>
-    internal static void Listen(KestrelServerOptions server, Door door, ConnectionLimit? limit)
+    internal static void Listen(KestrelServerOptions server, Door door, ConnectionLimit limit)
     {
         HttpsConnectionAdapterOptions? https = door.Tls is { } tls ? TlsCertificates.Load(tls) : null;
         foreach (IPEndPoint address in door.Resolve())
@@ -60,11 +63,7 @@ public static class KestrelDoors
             server.Listen(address, listen =>
             {
                 listen.Protocols = door.Protocols;
-                if (limit is not null)
-                {
-                    listen.Use(limit.Apply);
-                }
-
+                listen.Use(limit.Apply);
                 if (https is not null)
                 {
                     listen.UseHttps(https);

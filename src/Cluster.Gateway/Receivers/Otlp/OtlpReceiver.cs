@@ -7,6 +7,12 @@ namespace Cluster.Gateway.Receivers.Otlp;
 /// <summary>The OTLP doors of a node, as configured. Thread-safe.</summary>
 public sealed class OtlpReceiver
 {
+    /// <summary>Name of the gRPC door.</summary>
+    public const string GrpcName = "OTLP/gRPC";
+
+    /// <summary>Name of the HTTP door.</summary>
+    public const string HttpName = "OTLP/HTTP";
+
     private readonly OtlpReceiverOptions _options;
     private readonly ConnectionLimit _connections;
     private readonly GrpcHealthEndpoint? _health;
@@ -25,7 +31,7 @@ public sealed class OtlpReceiver
         {
             _health = new GrpcHealthEndpoint(services, readiness, stopping);
             OtlpGrpcEndpoint endpoint = new(grpc, services, _health, loggers.CreateLogger<OtlpGrpcEndpoint>());
-            Grpc = new Door("otlp/grpc", grpc.Endpoint, HttpProtocols.Http2, grpc.Tls, endpoint.HandleAsync);
+            Grpc = new Door(GrpcName, grpc.Endpoint, HttpProtocols.Http2, grpc.Tls, endpoint.HandleAsync);
         }
 
         if (options.Http is { } http)
@@ -34,7 +40,7 @@ public sealed class OtlpReceiver
 
             // Which of the two is spoken is agreed on in TLS; without it Kestrel has to be told.
             HttpProtocols protocols = http.Tls is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
-            Http = new Door("otlp/http", http.Endpoint, protocols, http.Tls, endpoint.HandleAsync);
+            Http = new Door(HttpName, http.Endpoint, protocols, http.Tls, endpoint.HandleAsync);
         }
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Cluster.Messages.Identity;
 using Cluster.Messages.Otlp;
+using Cluster.Node.Telemetry;
 
 namespace Cluster.Node.Exporters.Local;
 
@@ -129,11 +130,7 @@ internal static class TraceSummary
 
     private static string Clean(string text)
     {
-        if (text.Length > LongestText)
-        {
-            text = text[..LongestText] + "…";
-        }
-
+        text = Text.Shorten(text, LongestText);
         return text.Any(NeedsReplacing) ? string.Concat(text.Select(c => NeedsReplacing(c) ? '?' : c)) : text;
     }
 

@@ -1,4 +1,4 @@
-namespace Cluster.Node.Admin;
+namespace Cluster.Node.Telemetry;
 
 /// <summary>Small helpers for what people read.</summary>
 internal static class Text
