@@ -204,8 +204,14 @@ internal static class TraceSplitter
         bool hasSpanId = false;
         bool goodIds = true;
         isValid = false;
-        while (walk.Position < end)
+        while (true)
         {
+            SkipPlainFields(ref walk, end, ref traceId, ref hasSpanId);
+            if (walk.Position == end)
+            {
+                break;
+            }
+
             if (!walk.Tag(end, out uint tag))
             {
                 return false;
@@ -269,6 +275,77 @@ internal static class TraceSplitter
 
         isValid = goodIds && hasSpanId && traceId.IsValid;
         return true;
+    }
+
+    /// <summary>
+    /// The fields of a span as every SDK writes them, tag and length in a byte each: passes over as many as there are. Whatever is
+    /// longer, rarer or wrong is left to the walk field by field. Attributes are most of a span, and so of what splitting costs.
+    /// </summary>
+    private static void SkipPlainFields(ref Walk walk, int end, ref TraceId traceId, ref bool hasSpanId)
+    {
+        ReadOnlySpan<byte> bytes = walk.Bytes[..end];
+        int position = walk.Position;
+        while (position + 1 < bytes.Length)
+        {
+            int length = bytes[position + 1];
+            int next = position + 2 + length;
+            switch ((uint)bytes[position])
+            {
+                case (OtlpFields.Span.Attributes << 3) | 2
+                    when length < 0x80 && next <= bytes.Length && IsPlainAttribute(bytes.Slice(position + 2, length)):
+                case (OtlpFields.Span.Name << 3) | 2 when length < 0x80 && next <= bytes.Length:
+                case (OtlpFields.Span.ParentSpanId << 3) | 2 when length == SpanId.Size && next <= bytes.Length:
+                    position = next;
+                    continue;
+                case (OtlpFields.Span.TraceId << 3) | 2 when length == TraceId.Size && next <= bytes.Length:
+                    traceId = TraceId.Read(bytes[(position + 2)..]);
+                    position = next;
+                    continue;
+                case (OtlpFields.Span.SpanId << 3) | 2 when length == SpanId.Size && next <= bytes.Length:
+                    hasSpanId = SpanId.Read(bytes[(position + 2)..]).IsValid;
+                    position = next;
+                    continue;
+                case (OtlpFields.Span.StartTimeUnixNano << 3) | 1 or (OtlpFields.Span.EndTimeUnixNano << 3) | 1
+                    when position + 1 + sizeof(ulong) <= bytes.Length:
+                    position += 1 + sizeof(ulong);
+                    continue;
+                case OtlpFields.Span.Kind << 3 when length < 0x80:
+                    position += 2;
+                    continue;
+            }
+
+            break;
+        }
+
+        walk.Position = position;
+    }
+
+    /// <summary>Whether this is a key of less than 128 bytes and after it one value, of a simple kind, that fills the rest.</summary>
+    private static bool IsPlainAttribute(ReadOnlySpan<byte> keyValue)
+    {
+        if (keyValue.Length < 4 || keyValue[0] != ((OtlpFields.KeyValue.Key << 3) | 2))
+        {
+            return false;
+        }
+
+        int value = 2 + keyValue[1];
+        if (value + 4 > keyValue.Length
+            || keyValue[value] != ((OtlpFields.KeyValue.Value << 3) | 2)
+            || keyValue[value + 1] != keyValue.Length - value - 2)
+        {
+            return false;
+        }
+
+        ReadOnlySpan<byte> anyValue = keyValue[(value + 2)..];
+        return anyValue[0] switch
+        {
+            (OtlpFields.AnyValue.StringValue << 3) | 2 => anyValue[1] == anyValue.Length - 2,
+            (OtlpFields.AnyValue.IntValue << 3) | 0 or (OtlpFields.AnyValue.BoolValue << 3) | 0 => anyValue.Length == 2
+                ? anyValue[1] < 0x80
+                : anyValue.Length == 3 && anyValue[1] >= 0x80 && anyValue[2] < 0x80,
+            (OtlpFields.AnyValue.DoubleValue << 3) | 1 => anyValue.Length == 1 + sizeof(double),
+            _ => false,
+        };
     }
 
     private static bool Event(ref Walk walk, int end)
