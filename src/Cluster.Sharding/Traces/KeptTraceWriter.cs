@@ -9,8 +9,13 @@ namespace Cluster.Sharding.Traces;
 
 /// <summary>
 /// Writes kept traces as OTLP by putting original bytes one after the other under their resource and scope; only lengths are computed
-/// anew. Gathers traces into requests of about <see cref="FlushBytes"/> and hands them to the exporters' queue. One for each worker loop; used by one thread at a time.
+/// anew. Gathers traces into requests of about <see cref="FlushBytes"/> and hands them to the exporters' queue. One for each worker loop; used
+/// by one thread at a time.
 /// </summary>
+/// <remarks>
+/// Invariant: between calls the buffer holds whole ResourceSpans only. It never refuses: whoever calls asks <see cref="HasRoom"/> first, trace
+/// by trace; late spans are let in at the region's door, and are at most three times as many bytes as the frames they come in.
+/// </remarks>
 internal sealed class KeptTraceWriter(ContextTable contexts, IKeptTraceQueue queue, byte[]? recordPolicyKey = null) : IDisposable
 {
     /// <summary>A request is handed over when it has grown to this.</summary>
