@@ -14,10 +14,17 @@ namespace Cluster.Gateway.Routing;
 /// </summary>
 public sealed class ShardRouter : ITraceConsumer
 {
+    /// <summary>Sets of buffers kept for use again; a burst of more requests at once leaves the rest to the garbage collector.</summary>
+    private const int MaxKept = 64;
+
+    /// <summary>A batch larger than this is not kept.</summary>
+    private const int MaxKeptBatchBytes = 8 << 20;
+
     private readonly IShardRegion _region;
     private readonly TraceIdHasher _hasher;
     private readonly ulong _sender;
     private readonly ConcurrentBag<Buffers> _buffers = [];
+    private int _kept;
     private ulong _nextSequence;
 
     /// <summary>A router to <paramref name="region"/>.</summary>
@@ -43,7 +50,11 @@ public sealed class ShardRouter : ITraceConsumer
             return new(IntakeOutcome.Refused(admission));
         }
 
-        if (!_buffers.TryTake(out Buffers? buffers))
+        if (_buffers.TryTake(out Buffers? buffers))
+        {
+            Interlocked.Decrement(ref _kept);
+        }
+        else
         {
             buffers = new Buffers(_hasher, _sender);
         }
@@ -52,13 +63,18 @@ public sealed class ShardRouter : ITraceConsumer
         if (error != WireError.None || buffers.Split.SpanCount == 0)
         {
             int rejected = buffers.Split.RejectedSpans;
-            _buffers.Add(buffers);
+            Keep(buffers);
             return new(error != WireError.None ? IntakeOutcome.Malformed(error, offset) : IntakeOutcome.Taken(0, rejected));
         }
 
         ShardAllocation allocation = _region.Allocation;
         ulong sequence = Interlocked.Add(ref _nextSequence, (ulong)allocation.ShardCount) - (ulong)allocation.ShardCount;
-        buffers.Frames.Write(request.Span, buffers.Split, allocation, ref sequence, buffers.Batch);
+        if (!buffers.Frames.Write(request.Span, buffers.Split, allocation, ref sequence, buffers.Batch))
+        {
+            Keep(buffers);
+            return new(IntakeOutcome.Refused(Refusal.Memory));
+        }
+
         return DeliverAsync(buffers, cancellationToken);
     }
 
@@ -69,8 +85,26 @@ public sealed class ShardRouter : ITraceConsumer
 
         // A delivery that is given up is still read by the shards: its buffers are then left to the garbage collector.
         Refusal refusal = await _region.DeliverAsync(buffers.Batch, cancellationToken);
-        _buffers.Add(buffers);
+        Keep(buffers);
         return refusal == Refusal.None ? IntakeOutcome.Taken(accepted, rejected) : IntakeOutcome.Refused(refusal);
+    }
+
+    private void Keep(Buffers buffers)
+    {
+        bool isKept = Interlocked.Increment(ref _kept) <= MaxKept;
+        if (!isKept || buffers.Batch.Length > MaxKeptBatchBytes)
+        {
+            buffers.Batch.Dispose();
+        }
+
+        if (isKept)
+        {
+            _buffers.Add(buffers);
+        }
+        else
+        {
+            Interlocked.Decrement(ref _kept);
+        }
     }
 
     /// <summary>What one request needs on its way, one after the other.</summary>

@@ -8,9 +8,19 @@ namespace Cluster.Gateway.Splitting;
 /// Writes what a splitter found as frames, one a shard (<see cref="FrameFormat"/>): the only time a span's bytes are copied before they
 /// are in its shard's log. Reused from request to request; not thread-safe.
 /// </summary>
+/// <remarks>Invariants: a frame holds a context exactly if one of its slices stands under it; slices are in order of arrival.</remarks>
 /// <param name="sender">This node's incarnation.</param>
 internal sealed class FrameWriter(ulong sender)
 {
+    /// <summary>
+    /// Most bytes of a request's frames together. A resource goes into the frame of every shard once for each of its scopes, so that a
+    /// request can be made that is thousands of times as large in frames; anything sensible is far from this.
+    /// </summary>
+    public const int MaxBatchBytes = 256 << 20;
+
+    /// <summary>Arrays longer than this are given up after use.</summary>
+    private const int KeptEntries = 64 * 1024;
+
     private int[] _firstGroupOfShard = [];
     private int[] _nextGroup = [];
     private int[] _contextSlot = [];
@@ -24,21 +34,28 @@ internal sealed class FrameWriter(ulong sender)
     /// <param name="allocation">Gives shards their terms.</param>
     /// <param name="nextSequence">Taken by one for each frame.</param>
     /// <param name="batch">Receives the frames; what it held before is gone.</param>
-    public void Write(ReadOnlySpan<byte> body, SplitRequest request, ShardAllocation allocation, ref ulong nextSequence, FrameBatch batch)
+    /// <returns>False, with nothing written, when they would be larger than <see cref="MaxBatchBytes"/>.</returns>
+    public bool Write(ReadOnlySpan<byte> body, SplitRequest request, ShardAllocation allocation, ref ulong nextSequence, FrameBatch batch)
     {
         ChainGroupsByShard(request, allocation.ShardCount);
 
         // First how large the frames are, shard by shard, then the frames.
-        int total = 0;
+        long total = 0;
         for (int shard = 0; shard < allocation.ShardCount; shard++)
         {
             if (_firstGroupOfShard[shard] >= 0)
             {
-                total += Measure(request, shard).Length;
+                Measure(request, shard, out long length);
+                total += length;
             }
         }
 
-        Span<byte> bytes = batch.Reset(total);
+        if (total > MaxBatchBytes)
+        {
+            return false;
+        }
+
+        Span<byte> bytes = batch.Reset((int)total);
         int offset = 0;
         for (int shard = 0; shard < allocation.ShardCount; shard++)
         {
@@ -47,7 +64,7 @@ internal sealed class FrameWriter(ulong sender)
                 continue;
             }
 
-            FrameHeader header = Measure(request, shard);
+            FrameHeader header = Measure(request, shard, out _);
             header.Term = allocation[shard].Term;
             header.Sender = sender;
             header.Sequence = nextSequence++;
@@ -55,6 +72,8 @@ internal sealed class FrameWriter(ulong sender)
             batch.Add(shard, offset, header.Length, header.SpanCount);
             offset += header.Length;
         }
+
+        return true;
     }
 
     private void ChainGroupsByShard(SplitRequest request, int shardCount)
@@ -65,12 +84,12 @@ internal sealed class FrameWriter(ulong sender)
         }
 
         Array.Fill(_firstGroupOfShard, -1);
-        if (_nextGroup.Length < request.GroupCount)
+        if (_nextGroup.Length < request.GroupCount || _nextGroup.Length > Math.Max(KeptEntries, request.Groups.Length))
         {
             _nextGroup = new int[request.Groups.Length];
         }
 
-        if (_contextSlot.Length < request.ContextCount)
+        if (_contextSlot.Length < request.ContextCount || _contextSlot.Length > Math.Max(KeptEntries, request.Contexts.Length))
         {
             _contextSlot = new int[request.Contexts.Length];
             _contextStamp = new int[request.Contexts.Length];
@@ -86,14 +105,17 @@ internal sealed class FrameWriter(ulong sender)
         }
     }
 
-    /// <summary>Sizes and counts of a shard's frame; numbers its contexts in <see cref="_contextSlot"/>.</summary>
-    private FrameHeader Measure(SplitRequest request, int shard)
+    /// <summary>
+    /// Counts and <paramref name="length"/> of a shard's frame; numbers its contexts in <see cref="_contextSlot"/>. The length in the header
+    /// is right if it fits.
+    /// </summary>
+    private FrameHeader Measure(SplitRequest request, int shard, out long length)
     {
         int stamp = unchecked(++_stamp);
         int slices = 0;
         int contexts = 0;
         int spans = 0;
-        int payload = 0;
+        long payload = 0;
         for (int group = _firstGroupOfShard[shard]; group >= 0; group = _nextGroup[group])
         {
             ref SpanGroup g = ref request.Groups[group];
@@ -110,11 +132,12 @@ internal sealed class FrameWriter(ulong sender)
             }
         }
 
+        length = FrameHeader.Size + (long)slices * FrameSlice.Size + (long)contexts * FrameContext.Size + payload;
         return new FrameHeader
         {
             Version = FrameFormat.Version,
             Shard = (ushort)shard,
-            Length = FrameHeader.Size + slices * FrameSlice.Size + contexts * FrameContext.Size + payload,
+            Length = unchecked((int)length),
             SliceCount = slices,
             ContextCount = contexts,
             SpanCount = spans,

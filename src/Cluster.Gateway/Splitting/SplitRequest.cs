@@ -12,6 +12,9 @@ internal sealed class SplitRequest(TraceIdHasher hasher)
     /// <summary>Arrays longer than this are given up after use.</summary>
     private const int KeptEntries = 64 * 1024;
 
+    /// <summary>More context bytes than this are given up after use.</summary>
+    private const int KeptContextBytes = 256 * 1024;
+
     private byte[] _contextBytes = new byte[4096];
     private int[] _buckets = new int[1024];
 
@@ -45,7 +48,7 @@ internal sealed class SplitRequest(TraceIdHasher hasher)
     /// <summary>Forgets the last request.</summary>
     public void Clear()
     {
-        if (Spans.Length > KeptEntries || _contextBytes.Length > KeptEntries)
+        if (Spans.Length > KeptEntries || _buckets.Length > 2 * KeptEntries || _contextBytes.Length > KeptContextBytes)
         {
             Spans = new SpanRange[1024];
             Groups = new SpanGroup[256];
@@ -85,6 +88,13 @@ internal sealed class SplitRequest(TraceIdHasher hasher)
 
         Contexts[ContextCount] = default;
         return ContextCount++;
+    }
+
+    /// <summary>Takes the context that was begun last back, with what was kept for it: no span stands under it.</summary>
+    public void RemoveLastContext(int contextLength)
+    {
+        ContextCount--;
+        ContextLength = contextLength;
     }
 
     /// <summary>Adds a span to the group of its trace under its context.</summary>

@@ -110,13 +110,16 @@ internal static class TraceSplitter
             }
         }
 
+        // The resource is hashed once however many scopes there are: a client chooses both numbers.
+        ulong resourceHash = ContextHash((ulong)resourceLength, request.ContextBytes.Slice(resourceOffset, resourceLength));
         for (int i = firstContext; i < request.ContextCount; i++)
         {
             ref ContextRange context = ref request.Contexts[i];
             context.ResourceOffset = resourceOffset;
             context.ResourceLength = resourceLength;
-            context.Hash = ContextHash(
-                request.ContextBytes.Slice(resourceOffset, resourceLength), request.ContextBytes.Slice(context.ScopeOffset, context.ScopeLength));
+            ReadOnlySpan<byte> scope = request.ContextBytes.Slice(context.ScopeOffset, context.ScopeLength);
+            ulong hash = ContextHash(resourceHash ^ (uint)scope.Length, scope);
+            context.Hash = (uint)(hash ^ hash >> 32);
         }
 
         return true;
@@ -126,6 +129,7 @@ internal static class TraceSplitter
     {
         int context = request.AddContext();
         int scopeOffset = request.ContextLength;
+        int firstSpan = request.SpanCount;
         while (walk.Position < end)
         {
             int field = walk.Position;
@@ -166,6 +170,12 @@ internal static class TraceSplitter
             }
 
             request.AddContextBytes(walk.Bytes[field..walk.Position]);
+        }
+
+        if (request.SpanCount == firstSpan)
+        {
+            request.RemoveLastContext(scopeOffset);
+            return true;
         }
 
         request.Contexts[context].ScopeOffset = scopeOffset;
@@ -548,28 +558,20 @@ internal static class TraceSplitter
         return true;
     }
 
-    private static uint ContextHash(ReadOnlySpan<byte> resource, ReadOnlySpan<byte> scope)
+    private static ulong ContextHash(ulong hash, ReadOnlySpan<byte> bytes)
     {
-        ulong hash = (ulong)resource.Length << 32 | (uint)scope.Length;
-        hash = Mix(hash, resource);
-        hash = Mix(hash, scope);
-        return (uint)(hash ^ hash >> 32);
-
-        static ulong Mix(ulong hash, ReadOnlySpan<byte> bytes)
+        while (bytes.Length >= sizeof(ulong))
         {
-            while (bytes.Length >= sizeof(ulong))
-            {
-                hash = (BitOperations.RotateLeft(hash, 23) ^ BinaryPrimitives.ReadUInt64LittleEndian(bytes)) * 0x9E3779B97F4A7C15UL;
-                bytes = bytes[sizeof(ulong)..];
-            }
-
-            foreach (byte b in bytes)
-            {
-                hash = (BitOperations.RotateLeft(hash, 23) ^ b) * 0x9E3779B97F4A7C15UL;
-            }
-
-            return hash;
+            hash = (BitOperations.RotateLeft(hash, 23) ^ BinaryPrimitives.ReadUInt64LittleEndian(bytes)) * 0x9E3779B97F4A7C15UL;
+            bytes = bytes[sizeof(ulong)..];
         }
+
+        foreach (byte b in bytes)
+        {
+            hash = (BitOperations.RotateLeft(hash, 23) ^ b) * 0x9E3779B97F4A7C15UL;
+        }
+
+        return hash;
     }
 
     private static class Tags

@@ -26,8 +26,9 @@ public readonly ref struct FrameReader
             _frame.Slice(FrameHeader.Size + Header.SliceCount * FrameSlice.Size, Header.ContextCount * FrameContext.Size));
 
     /// <summary>
-    /// Opens the frame at the start of <paramref name="bytes"/> and checks that every length and index in it stays inside it, so that
-    /// nothing that was read over a wire or from a disk can lead outside.
+    /// Opens the frame at the start of <paramref name="bytes"/> and checks that every length and index in it stays inside it, that its
+    /// slices together are no longer than it is, and that their spans add up, so that nothing that was read over a wire or from a disk
+    /// can lead outside. What spans look like inside is not checked.
     /// </summary>
     /// <returns>False when it is no whole frame of this version.</returns>
     public static bool TryOpen(ReadOnlySpan<byte> bytes, out FrameReader frame)
@@ -60,12 +61,23 @@ public readonly ref struct FrameReader
             }
         }
 
+        long spans = 0;
+        long spanBytes = 0;
         foreach (ref readonly FrameSlice slice in reader.Slices)
         {
             if ((uint)slice.Context >= (uint)header.ContextCount || slice.SpanCount < 1 || !IsInside(slice.Offset, slice.Length, tables, header.Length))
             {
                 return false;
             }
+
+            spans += slice.SpanCount;
+            spanBytes += slice.Length;
+        }
+
+        // Slices that overlap could make a small frame large.
+        if (spans != header.SpanCount || spanBytes > header.Length - tables)
+        {
+            return false;
         }
 
         frame = reader;

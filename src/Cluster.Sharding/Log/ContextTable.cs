@@ -10,6 +10,11 @@ namespace Cluster.Sharding.Log;
 /// that its resource meets. A service sends the same resource with every request: kept with every frame, resources would take a quarter of
 /// the memory again. Counted by references; used by one thread at a time.
 /// </summary>
+/// <remarks>
+/// Invariants: a context is live exactly while its references are above zero; the chain of a bucket holds live contexts only, linked both
+/// ways, since senders can make it as long as they like. The arrays stay as large as the most contexts that were ever live at once,
+/// which the memory limits bound (<see cref="Bytes"/> counts them); there is one table a worker loop.
+/// </remarks>
 internal sealed unsafe class ContextTable(PolicyProgram program) : IDisposable
 {
     /// <summary>
@@ -18,6 +23,12 @@ internal sealed unsafe class ContextTable(PolicyProgram program) : IDisposable
     private const int MaxProbes = 8;
 
     private readonly int _words = program.Set.ConditionWords;
+
+    /// <summary>
+    /// Bytes of a context besides its own: entry, bucket and conditions, in arrays that may be half empty, and the allocation's header.
+    /// </summary>
+    private readonly int _overhead = 2 * (sizeof(Context) + sizeof(int) + program.Set.ConditionWords * sizeof(ulong)) + 2 * sizeof(nint);
+
     private Context[] _contexts = new Context[256];
     private ulong[] _conditions = new ulong[256 * program.Set.ConditionWords];
     private int[] _buckets = NewBuckets(256);
@@ -27,7 +38,7 @@ internal sealed unsafe class ContextTable(PolicyProgram program) : IDisposable
     /// <summary>Contexts in use.</summary>
     public int Live { get; private set; }
 
-    /// <summary>Native bytes in use.</summary>
+    /// <summary>Bytes in use, by the contexts' own bytes and by the table for them.</summary>
     public long Bytes { get; private set; }
 
     /// <summary>Finds a context or makes it, and holds it once for the caller.</summary>
@@ -64,15 +75,22 @@ internal sealed unsafe class ContextTable(PolicyProgram program) : IDisposable
             return;
         }
 
-        ref int link = ref _buckets[c.Hash & (uint)(_buckets.Length - 1)];
-        while (link != context)
+        if (c.Previous >= 0)
         {
-            link = ref _contexts[link].Next;
+            _contexts[c.Previous].Next = c.Next;
+        }
+        else
+        {
+            _buckets[c.Hash & (uint)(_buckets.Length - 1)] = c.Next;
         }
 
-        link = c.Next;
+        if (c.Next >= 0)
+        {
+            _contexts[c.Next].Previous = c.Previous;
+        }
+
         NativeMemory.Free(c.Memory);
-        Bytes -= c.Length;
+        Bytes -= c.Length + _overhead;
         Live--;
         c = new Context { Next = _firstFree };
         _firstFree = context;
@@ -102,6 +120,8 @@ internal sealed unsafe class ContextTable(PolicyProgram program) : IDisposable
 
         _count = 0;
         _firstFree = -1;
+        Bytes = 0;
+        Live = 0;
         Array.Fill(_buckets, -1);
     }
 
@@ -124,7 +144,6 @@ internal sealed unsafe class ContextTable(PolicyProgram program) : IDisposable
 
         byte* memory = (byte*)NativeMemory.Alloc((nuint)Math.Max(bytes.Length, 1));
         bytes.CopyTo(new Span<byte>(memory, bytes.Length));
-        ref int bucket = ref _buckets[hash & (uint)(_buckets.Length - 1)];
         _contexts[index] = new Context
         {
             Memory = memory,
@@ -132,10 +151,9 @@ internal sealed unsafe class ContextTable(PolicyProgram program) : IDisposable
             ResourceLength = resourceLength,
             Hash = hash,
             References = 1,
-            Next = bucket,
         };
-        bucket = index;
-        Bytes += bytes.Length;
+        Link(index);
+        Bytes += bytes.Length + _overhead;
         Live++;
 
         Span<ulong> conditions = _conditions.AsSpan(index * _words, _words);
@@ -170,11 +188,22 @@ internal sealed unsafe class ContextTable(PolicyProgram program) : IDisposable
         {
             if (_contexts[i].References > 0)
             {
-                ref int bucket = ref _buckets[_contexts[i].Hash & (uint)(_buckets.Length - 1)];
-                _contexts[i].Next = bucket;
-                bucket = i;
+                Link(i);
             }
         }
+    }
+
+    private void Link(int context)
+    {
+        ref int bucket = ref _buckets[_contexts[context].Hash & (uint)(_buckets.Length - 1)];
+        _contexts[context].Next = bucket;
+        _contexts[context].Previous = -1;
+        if (bucket >= 0)
+        {
+            _contexts[bucket].Previous = context;
+        }
+
+        bucket = context;
     }
 
     private static int[] NewBuckets(int count)
@@ -191,6 +220,11 @@ internal sealed unsafe class ContextTable(PolicyProgram program) : IDisposable
         public int ResourceLength;
         public uint Hash;
         public int References;
+
+        /// <summary>Next in the bucket, or next free one; -1 for none.</summary>
         public int Next;
+
+        /// <summary>The one before in the bucket; -1 for the first.</summary>
+        public int Previous;
     }
 }

@@ -19,26 +19,8 @@ internal sealed unsafe class ShardLog(SlabAllocator slabs)
     /// <summary>Opens an entry with room for <paramref name="capacity"/> bytes, to be filled by <see cref="Append"/> and ended by <see cref="Seal"/>.</summary>
     public int Open(int capacity)
     {
-        int index;
-        if (_firstFree >= 0)
-        {
-            index = _firstFree;
-            _firstFree = _entries[index].References;
-        }
-        else
-        {
-            if (_count == _entries.Length)
-            {
-                Array.Resize(ref _entries, _count * 2);
-            }
-
-            index = _count++;
-        }
-
         byte* memory = slabs.Allocate(capacity, out int slab);
-        _entries[index] = new Entry { Memory = memory, Slab = slab, Capacity = capacity, References = 1 };
-        LiveEntries++;
-        return index;
+        return Add(new Entry { Memory = memory, Slab = slab, Capacity = capacity, References = 1 });
     }
 
     /// <summary>Copies a slice into an open entry and holds the entry for it.</summary>
@@ -77,6 +59,43 @@ internal sealed unsafe class ShardLog(SlabAllocator slabs)
 
     /// <summary>Bytes of a live entry.</summary>
     public ReadOnlySpan<byte> Read(int entry, int offset, int length) => new(_entries[entry].Memory + offset, length);
+
+    /// <summary>Takes an entry over from a log that is given up, once however often it is called for the same one.</summary>
+    /// <returns>The entry's number here.</returns>
+    public int Adopt(ShardLog other, int entry)
+    {
+        ref Entry e = ref other._entries[entry];
+        if (e.Memory != null)
+        {
+            int adopted = Add(e);
+            e = new Entry { Length = adopted };
+            other.LiveEntries--;
+        }
+
+        return e.Length;
+    }
+
+    private int Add(in Entry entry)
+    {
+        int index = _firstFree;
+        if (index >= 0)
+        {
+            _firstFree = _entries[index].References;
+        }
+        else
+        {
+            if (_count == _entries.Length)
+            {
+                Array.Resize(ref _entries, _count * 2);
+            }
+
+            index = _count++;
+        }
+
+        _entries[index] = entry;
+        LiveEntries++;
+        return index;
+    }
 
     private struct Entry
     {

@@ -5,6 +5,9 @@ namespace Cluster.Sharding.Log;
 /// in it is released; since traces are decided about as old as they arrived, slabs end in the order they began.
 /// Used by one thread at a time.
 /// </summary>
+/// <remarks>
+/// Invariants: a slab is held exactly while it has runs or is the one that runs are cut from; a free entry has no memory.
+/// </remarks>
 internal sealed unsafe class SlabAllocator(SlabPool pool) : IDisposable
 {
     private Slab[] _slabs = new Slab[16];
@@ -51,6 +54,16 @@ internal sealed unsafe class SlabAllocator(SlabPool pool) : IDisposable
             {
                 Close(slab);
             }
+        }
+    }
+
+    /// <summary>Returns the slab that runs are cut from if it holds none: nothing is held for nothing while memory is short.</summary>
+    public void Trim()
+    {
+        if (_current >= 0 && _slabs[_current].Runs == 0)
+        {
+            Close(_current);
+            _current = -1;
         }
     }
 

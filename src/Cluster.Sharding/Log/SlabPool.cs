@@ -26,8 +26,11 @@ internal sealed unsafe class SlabPool : IDisposable
     public byte* Rent(int length, out int capacity)
     {
         capacity = Math.Max(length, SlabSize);
+        byte* memory = capacity == SlabSize && _free.TryTake(out nint slab)
+            ? (byte*)slab
+            : (byte*)NativeMemory.AlignedAlloc((nuint)capacity, 64);
         Interlocked.Add(ref _bytesInUse, capacity);
-        return capacity == SlabSize && _free.TryTake(out nint slab) ? (byte*)slab : (byte*)NativeMemory.AlignedAlloc((nuint)capacity, 64);
+        return memory;
     }
 
     /// <summary>Takes a slab back.</summary>

@@ -156,10 +156,11 @@ public sealed class ShardInspection(ShardRegion region) : IShardInspection
                 }
 
                 int left = limit;
-                for (int entry = shard.Remembered.Newest(sampled); entry != 0 && left > 0; entry = shard.Remembered.Next(entry), left--)
+                for (int entry = shard.Remembered.Newest(sampled); entry != 0 && left > 0; entry = shard.Remembered.Next(entry))
                 {
                     if (decision is null || shard.Remembered[entry].Decision == decision)
                     {
+                        left--;
                         latest.Add(Brief(shard, entry, now, region.Time.GetUtcNow()));
                     }
                 }

@@ -13,22 +13,32 @@ namespace Cluster.Sharding.Region;
 /// A node's shards, and its way to everyone else's. The region of a single node owns all of them: a delivery goes to the mailboxes of the
 /// worker loops that carry the shards it is for, one message each, and completes when all have it in their logs. Thread-safe.
 /// </summary>
+/// <remarks>
+/// Invariants: nothing is taken once draining has begun, and what was taken before is decided by it; the hard limit counts what is held and
+/// what is under way; a batch is read by worker loops only until its delivery completes.
+/// </remarks>
 public sealed class ShardRegion : IShardRegion, IAsyncDisposable
 {
     /// <summary>How often due traces are looked for, and kept ones handed over.</summary>
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>How long a drain waits for room in the exporters.</summary>
+    private static readonly TimeSpan DrainPatience = TimeSpan.FromSeconds(3);
 
     /// <summary>One bit each in a delivery's set of addressed workers.</summary>
     private const int MaxWorkers = 64;
 
     private readonly ShardRegionOptions _options;
     private readonly SlabPool _slabs = new();
+    private readonly RegionLoad _load;
     private readonly ShardWorker[] _workers;
     private readonly IKeptTraceQueue _queue;
     private readonly ITimer _timer;
     private readonly ConcurrentBag<Delivery> _deliveries = [];
     private readonly Action<Delivery> _giveBack;
+    private long _bytesUnderWay;
     private int _shuttingDown;
+    private int _disposed;
 
     /// <summary>Opens all shards of <paramref name="allocation"/> and starts their worker loops.</summary>
     /// <param name="options">How shards hold and decide traces.</param>
@@ -53,13 +63,14 @@ public sealed class ShardRegion : IShardRegion, IAsyncDisposable
         Policies = policies;
         Time = time;
         Start = time.GetTimestamp();
-        _giveBack = _deliveries.Add;
+        _giveBack = GiveBack;
+        _load = new RegionLoad(_slabs);
         int workers = Math.Clamp(options.Workers, 1, Math.Min(allocation.ShardCount, MaxWorkers));
         _workers = new ShardWorker[workers];
         for (int i = 0; i < workers; i++)
         {
             _workers[i] = new ShardWorker(
-                i, workers, allocation, new ShardServices(options, policies, budgets, _slabs, queue, hasher), _slabs, time, Start);
+                i, workers, allocation, new ShardServices(options, policies, budgets, _slabs, queue, hasher), _load, time, Start);
         }
 
         _timer = time.CreateTimer(static region => ((ShardRegion)region!).Tick(), this, TickInterval, TickInterval);
@@ -72,7 +83,7 @@ public sealed class ShardRegion : IShardRegion, IAsyncDisposable
     public Refusal Admission =>
         Volatile.Read(ref _shuttingDown) != 0 ? Refusal.ShuttingDown
         : !_queue.HasRoom ? Refusal.ExportQueueFull
-        : _slabs.BytesInUse >= _options.MemorySoftBytes ? Refusal.Memory
+        : _load.Bytes >= _options.MemorySoftBytes ? Refusal.Memory
         : Refusal.None;
 
     /// <summary>The policies that the shards run.</summary>
@@ -87,11 +98,18 @@ public sealed class ShardRegion : IShardRegion, IAsyncDisposable
 
     internal long SlabBytes => _slabs.BytesInUse;
 
+    /// <summary>Everything that is measured against the memory limits.</summary>
+    internal RegionLoad Load => _load;
+
+    /// <summary>Bytes of batches that are not acknowledged yet.</summary>
+    internal long BytesUnderWay => Volatile.Read(ref _bytesUnderWay);
+
     /// <inheritdoc/>
     public ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken)
     {
         Refusal admission = Admission;
-        if (admission == Refusal.None && _slabs.BytesInUse + batch.Length > _options.MemoryHardBytes)
+        long underWay = Volatile.Read(ref _bytesUnderWay);
+        if (admission == Refusal.None && _load.Bytes + underWay + batch.Length > _options.MemoryHardBytes)
         {
             admission = Refusal.Memory;
         }
@@ -123,6 +141,7 @@ public sealed class ShardRegion : IShardRegion, IAsyncDisposable
             }
         }
 
+        Interlocked.Add(ref _bytesUnderWay, batch.Length);
         ValueTask<Refusal> acknowledgement = delivery.Begin(batch, count);
         for (int worker = 0; worker < _workers.Length; worker++)
         {
@@ -137,13 +156,18 @@ public sealed class ShardRegion : IShardRegion, IAsyncDisposable
 
     /// <summary>
     /// Ends intake, decides (or discards) every pending trace and hands over what is kept. Afterwards the exporters can be drained.
+    /// Exporters that are full get 3 s to make room; then the rest is handed over all the same, to be sent or counted as lost.
     /// </summary>
     public async Task DrainAsync()
     {
         Volatile.Write(ref _shuttingDown, 1);
+        long began = Time.GetTimestamp();
         foreach (ShardWorker worker in _workers)
         {
-            await worker.DrainAsync();
+            while (!await worker.DrainAsync(regardless: Time.GetElapsedTime(began) >= DrainPatience))
+            {
+                await Task.Delay(TickInterval, Time);
+            }
         }
     }
 
@@ -151,18 +175,27 @@ public sealed class ShardRegion : IShardRegion, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Volatile.Write(ref _shuttingDown, 1);
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await _timer.DisposeAsync();
         foreach (ShardWorker worker in _workers)
         {
-            // Once more through the mailbox, behind all that was posted: then nobody is inside.
-            await worker.AskAsync(static (_, _) => true);
-            worker.Dispose();
+            await worker.CloseAsync();
         }
 
         _slabs.Dispose();
     }
 
     internal ShardWorker WorkerOfShard(int shard) => _workers[WorkerOf(shard)];
+
+    private void GiveBack(Delivery delivery)
+    {
+        Interlocked.Add(ref _bytesUnderWay, -delivery.Bytes);
+        _deliveries.Add(delivery);
+    }
 
     private int WorkerOf(int shard) => shard % _workers.Length;
 

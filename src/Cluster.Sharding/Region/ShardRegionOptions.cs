@@ -30,7 +30,10 @@ public sealed record ShardRegionOptions
     /// <summary>Remembered other decisions of the node (<c>decision_cache.non_sampled_cache_size</c>).</summary>
     public long NonSampledCacheSize { get; init; } = 400_000;
 
-    /// <summary>Buffered bytes from which on intake is refused and traces are decided early (<c>limits.memory_soft</c>).</summary>
+    /// <summary>
+    /// Buffered bytes from which on intake is refused and traces are decided early (<c>limits.memory_soft</c>). The memory that finds and
+    /// compares buffered spans counts; the decision caches, which their own sizes bound, do not.
+    /// </summary>
     public long MemorySoftBytes { get; init; } = 1L << 30;
 
     /// <summary>Buffered bytes that are never exceeded (<c>limits.memory_hard</c>).</summary>

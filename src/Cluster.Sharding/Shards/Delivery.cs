@@ -7,6 +7,10 @@ namespace Cluster.Sharding.Shards;
 /// <summary>
 /// One batch of frames on its way to the worker loops: the message in their mailboxes, and the acknowledgement that the gateway awaits. Used
 /// again and again; given back when the acknowledgement has been read.
+/// <code>
+///   free --Begin--> under way --last Done--> acknowledged (or failed) --awaited--> free
+/// </code>
+/// Invariant: it is given back once, after every worker it was posted to is done with it.
 /// </summary>
 internal sealed class Delivery(Action<Delivery> giveBack) : IValueTaskSource<Refusal>
 {
@@ -14,16 +18,22 @@ internal sealed class Delivery(Action<Delivery> giveBack) : IValueTaskSource<Ref
     private ManualResetValueTaskSourceCore<Refusal> _acknowledgement = new() { RunContinuationsAsynchronously = true };
     private int _left;
     private int _refusal;
+    private Exception? _failure;
 
     /// <summary>The frames; each worker takes those of its own shards.</summary>
     public FrameBatch Batch { get; private set; } = null!;
+
+    /// <summary>Bytes of the frames.</summary>
+    public int Bytes { get; private set; }
 
     /// <summary>Begins a delivery to <paramref name="workers"/> worker loops.</summary>
     public ValueTask<Refusal> Begin(FrameBatch batch, int workers)
     {
         Batch = batch;
+        Bytes = batch.Length;
         _left = workers;
         _refusal = (int)Refusal.None;
+        _failure = null;
         _acknowledgement.Reset();
         return new ValueTask<Refusal>(this, _acknowledgement.Version);
     }
@@ -38,16 +48,35 @@ internal sealed class Delivery(Action<Delivery> giveBack) : IValueTaskSource<Ref
 
         if (Interlocked.Decrement(ref _left) == 0)
         {
-            _acknowledgement.SetResult((Refusal)Volatile.Read(ref _refusal));
+            if (Volatile.Read(ref _failure) is { } failure)
+            {
+                _acknowledgement.SetException(failure);
+            }
+            else
+            {
+                _acknowledgement.SetResult((Refusal)Volatile.Read(ref _refusal));
+            }
         }
+    }
+
+    /// <summary>One worker failed, which is a fault of this program: whoever awaits the acknowledgement gets the exception instead.</summary>
+    public void Fail(Exception failure)
+    {
+        Volatile.Write(ref _failure, failure);
+        Done(Refusal.None);
     }
 
     Refusal IValueTaskSource<Refusal>.GetResult(short token)
     {
-        Refusal refusal = _acknowledgement.GetResult(token);
-        Batch = null!;
-        giveBack(this);
-        return refusal;
+        try
+        {
+            return _acknowledgement.GetResult(token);
+        }
+        finally
+        {
+            Batch = null!;
+            giveBack(this);
+        }
     }
 
     ValueTaskSourceStatus IValueTaskSource<Refusal>.GetStatus(short token) => _acknowledgement.GetStatus(token);

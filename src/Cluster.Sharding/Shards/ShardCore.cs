@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Cluster.Messages.Frames;
 using Cluster.Messages.Identity;
 using Cluster.Messages.Protobuf;
@@ -20,30 +19,34 @@ namespace Cluster.Sharding.Shards;
 ///       |                        +---+ further spans                          |        +--> late spans follow the decision
 ///       +------------------------------------ forgotten (least recently used) +
 /// </code>
-/// Invariants: a trace is pending or remembered, never both. A span is in the log before <see cref="Deliver"/> returns, and stays there
+/// Invariants: a trace is pending or remembered, never both, and a pending one has at least one span. A span is in the log before <see cref="Deliver"/> returns, and stays there
 /// until its trace is decided and, if kept, written. A trace is decided once while it is remembered. Every pending
 /// trace is on the wheel. A deadline only moves later when new spans reopen a closed tree, and never beyond <c>decision_wait</c>.
 /// Used by one thread at a time, its worker loop's.
 /// </summary>
 internal sealed class ShardCore : IDisposable
 {
+    /// <summary>Working arrays of more entries than this are given up after use.</summary>
+    private const int KeptEntries = 4096;
+
     private readonly ShardServices _services;
     private readonly ShardRegionOptions _options;
     private readonly PolicyProgram _program;
     private readonly ContextTable _contexts;
     private readonly WorkerStatistics _statistics;
     private readonly TraceIdHasher _hasher;
-    private readonly TraceTable _traces;
-    private readonly TimingWheel _wheel;
-    private readonly ShardLog _log;
     private readonly DecisionCache _decisions;
-    private readonly TreeTracker? _trees;
     private readonly Vote[] _votes;
     private readonly ulong[] _matched;
     private readonly long _decisionWait;
     private readonly long _rootWait;
     private readonly long _settle;
+    private TraceTable _traces;
+    private TimingWheel _wheel;
+    private ShardLog _log;
+    private TreeTracker? _trees;
     private int[] _frameContexts = new int[16];
+    private long[] _lateSlices = new long[16];
 
     /// <summary>An empty shard.</summary>
     /// <param name="id">Its number.</param>
@@ -119,12 +122,13 @@ internal sealed class ShardCore : IDisposable
     /// <returns><see cref="Refusal.None"/> once it is safe.</returns>
     public Refusal Deliver(FrameReader frame, long now)
     {
-        if (frame.Header.Term < Term)
+        if (frame.Header.Term < Term || frame.Header.Shard != Id)
         {
             RefusedFrames++;
             return Refusal.NotOwner;
         }
 
+        ReadOnlySpan<FrameSlice> slices = frame.Slices;
         ReadOnlySpan<FrameContext> contexts = frame.Contexts;
         if (_frameContexts.Length < contexts.Length)
         {
@@ -134,50 +138,46 @@ internal sealed class ShardCore : IDisposable
         Span<int> acquired = _frameContexts.AsSpan(0, contexts.Length);
         acquired.Fill(-1);
         int entry = -1;
-        foreach (ref readonly FrameSlice slice in frame.Slices)
+        int late = 0;
+        try
         {
-            ReadOnlySpan<byte> spans = frame.Spans(slice);
-            int trace = _traces.Find(slice.TraceId);
-            if (trace == 0)
+            for (int i = 0; i < slices.Length; i++)
             {
-                int decision = _decisions.Find(slice.TraceId);
-                if (decision != 0)
+                ref readonly FrameSlice slice = ref slices[i];
+                int trace = _traces.Find(slice.TraceId);
+                if (trace == 0)
                 {
-                    FollowDecision(frame, slice, decision);
-                    continue;
+                    int decision = _decisions.Find(slice.TraceId);
+                    if (decision != 0)
+                    {
+                        FollowDecision(slice, i, decision, ref late);
+                        continue;
+                    }
+
+                    trace = Begin(slice.TraceId, now);
                 }
 
-                trace = Begin(slice.TraceId, now);
-            }
+                int context = acquired[slice.Context];
+                if (context < 0)
+                {
+                    ref readonly FrameContext c = ref contexts[slice.Context];
+                    context = acquired[slice.Context] = _contexts.Acquire(frame.Context(c), c.ResourceLength, c.Hash);
+                }
 
-            int context = acquired[slice.Context];
-            if (context < 0)
-            {
-                ref readonly FrameContext c = ref contexts[slice.Context];
-                context = acquired[slice.Context] = _contexts.Acquire(frame.Context(c), c.ResourceLength, c.Hash);
-            }
+                if (entry < 0)
+                {
+                    entry = _log.Open(SpanBytes(slices));
+                }
 
-            if (entry < 0)
-            {
-                entry = _log.Open(SpanBytes(frame.Slices));
+                Receive(trace, frame.Spans(slice), context, entry, now);
             }
-
-            Receive(trace, spans, slice.SpanCount, context, entry, now);
         }
-
-        if (entry >= 0)
+        finally
         {
-            _log.Seal(entry);
+            EndFrame(acquired, entry);
         }
 
-        foreach (int context in acquired)
-        {
-            if (context >= 0)
-            {
-                _contexts.Release(context);
-            }
-        }
-
+        WriteLate(frame, late);
         return Refusal.None;
     }
 
@@ -195,6 +195,11 @@ internal sealed class ShardCore : IDisposable
             int trace = _wheel.NextDue(now);
             if (trace == 0)
             {
+                if (_traces.IsSparse)
+                {
+                    Shrink(now);
+                }
+
                 return true;
             }
 
@@ -262,6 +267,51 @@ internal sealed class ShardCore : IDisposable
     /// <inheritdoc/>
     public void Dispose() => DiscardAll();
 
+    /// <summary>After a flood: moves what is left into tables of its size. Nothing is due at <paramref name="now"/>.</summary>
+    private void Shrink(long now)
+    {
+        TraceTable traces = new(_hasher, _matched.Length);
+        TimingWheel wheel = new(traces);
+        wheel.Start(now);
+        ShardLog log = new(_services.Slabs);
+        TreeTracker? trees = _trees is null ? null : new TreeTracker(_services.SpanIds, _hasher);
+        for (int from = _traces.Oldest; from != 0; from = _traces[from].Younger)
+        {
+            int to = traces.Adopt(_traces, from);
+            while (_traces.TryRemoveSlice(from, out Slice slice))
+            {
+                slice.Entry = log.Adopt(_log, slice.Entry);
+                traces.AddSlice(to, slice);
+            }
+
+            trees?.Adopt(_trees!, from, to);
+            wheel.Add(to);
+        }
+
+        (_traces, _wheel, _log, _trees) = (traces, wheel, log, trees);
+    }
+
+    private void EndFrame(Span<int> acquired, int entry)
+    {
+        if (entry >= 0)
+        {
+            _log.Seal(entry);
+        }
+
+        foreach (int context in acquired)
+        {
+            if (context >= 0)
+            {
+                _contexts.Release(context);
+            }
+        }
+
+        if (_frameContexts.Length > KeptEntries)
+        {
+            _frameContexts = new int[16];
+        }
+    }
+
     private int Begin(TraceId traceId, long now)
     {
         int trace = _traces.Add(traceId, now);
@@ -275,7 +325,7 @@ internal sealed class ShardCore : IDisposable
     }
 
     /// <summary>Takes the spans of one slice that are not repeated ones, in as few runs as there are.</summary>
-    private void Receive(int trace, ReadOnlySpan<byte> spans, int spanCount, int context, int entry, long now)
+    private void Receive(int trace, ReadOnlySpan<byte> spans, int context, int entry, long now)
     {
         ref TraceRecord record = ref _traces[trace];
         Span<ulong> conditions = _traces.Conditions(trace);
@@ -289,8 +339,8 @@ internal sealed class ShardCore : IDisposable
             WireReader reader = new(spans[(position + 1)..]);
             if (!reader.TryReadBytes(out ReadOnlySpan<byte> span))
             {
-                // Splitters write only whole spans; what cannot be walked is kept as bytes but not looked into.
-                Debug.Fail("A slice does not consist of spans.");
+                // Splitters write only whole spans. What cannot be walked would spoil the request it is sent in: it ends here.
+                spans = spans[..position];
                 break;
             }
 
@@ -336,6 +386,10 @@ internal sealed class ShardCore : IDisposable
 
             Grown(trace, received, receivedBytes + ContextSize(context, receivedBytes), root, now);
         }
+        else if (record.SpanCount == 0)
+        {
+            End(trace);
+        }
     }
 
     private void Keep(int trace, ReadOnlySpan<byte> run, int spanCount, int context, int entry)
@@ -347,6 +401,7 @@ internal sealed class ShardCore : IDisposable
 
         int offset = _log.Append(entry, run);
         _contexts.Retain(context);
+        _statistics.PendingSlices++;
         _traces.AddSlice(trace, new Slice { Entry = entry, Offset = offset, Length = run.Length, SpanCount = spanCount, Context = context });
     }
 
@@ -418,7 +473,8 @@ internal sealed class ShardCore : IDisposable
         record.DeadlineReason = reason;
     }
 
-    private void FollowDecision(FrameReader frame, in FrameSlice slice, int decision)
+    /// <summary>A slice of a trace that was decided: notes it for <see cref="WriteLate"/> if that was kept.</summary>
+    private void FollowDecision(in FrameSlice slice, int index, int decision, ref int late)
     {
         _decisions.Touch(decision);
         _statistics.AcceptedSpans += slice.SpanCount;
@@ -429,9 +485,38 @@ internal sealed class ShardCore : IDisposable
         }
 
         _statistics.LateSpansSampled += slice.SpanCount;
-        FrameContext context = frame.Contexts[slice.Context];
-        ReadOnlySpan<byte> fields = frame.Context(context);
-        _services.Writer.WriteLate(fields[..context.ResourceLength], fields[context.ResourceLength..], frame.Spans(slice), slice.SpanCount);
+        if (late == _lateSlices.Length)
+        {
+            Array.Resize(ref _lateSlices, late * 2);
+        }
+
+        _lateSlices[late++] = ((long)slice.Context << 32) | (uint)index;
+    }
+
+    /// <summary>
+    /// Sends late slices on, those under one context together: written one by one, a frame of many traces under a large resource would
+    /// become larger by orders of magnitude, at once and whether or not there is room for it.
+    /// </summary>
+    private void WriteLate(FrameReader frame, int count)
+    {
+        Span<long> late = _lateSlices.AsSpan(0, count);
+        late.Sort();
+        for (int first = 0; first < count;)
+        {
+            int end = first + 1;
+            while (end < count && late[end] >> 32 == late[first] >> 32)
+            {
+                end++;
+            }
+
+            _services.Writer.WriteLate(frame, late[first..end]);
+            first = end;
+        }
+
+        if (_lateSlices.Length > KeptEntries)
+        {
+            _lateSlices = new long[16];
+        }
     }
 
     private void Decide(int trace, CompletionReason reason, long now)
@@ -440,7 +525,7 @@ internal sealed class ShardCore : IDisposable
         Array.Clear(_votes);
         if (reason != CompletionReason.TooLarge)
         {
-            verdict = _program.Decide(Evidence(trace), _services.Budgets, now, _votes);
+            verdict = AskPolicies(trace, now);
         }
 
         ref TraceRecord record = ref _traces[trace];
@@ -468,6 +553,20 @@ internal sealed class ShardCore : IDisposable
         End(trace);
     }
 
+    private Verdict AskPolicies(int trace, long now)
+    {
+        try
+        {
+            return _program.Decide(Evidence(trace), _services.Budgets, now, _votes);
+        }
+        catch (Exception)
+        {
+            // A policy that fails must neither end the process nor hold the trace for ever. It shows in the counts of votes.
+            Array.Fill(_votes, Vote.Error);
+            return new Verdict(Decision.NotSampled, -1);
+        }
+    }
+
     /// <summary>The trace actor leaves: its slices out of the log, its record out of the table.</summary>
     private void End(int trace)
     {
@@ -482,6 +581,7 @@ internal sealed class ShardCore : IDisposable
         {
             _log.Release(slice.Entry);
             _contexts.Release(slice.Context);
+            _statistics.PendingSlices--;
         }
 
         _services.SpanIds.Free(ref record.Spans);

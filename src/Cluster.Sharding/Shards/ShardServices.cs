@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using Cluster.Messages.Identity;
 using Cluster.Sampling.Decisions;
@@ -13,6 +14,11 @@ internal sealed class ShardServices : IDisposable
     /// <summary>The attribute that <c>record_policy</c> writes.</summary>
     private static readonly byte[] PolicyAttribute = "tailsampling.policy"u8.ToArray();
 
+    /// <summary>Bytes of a slice in a trace table, and of the log entry it may be alone in; the arrays may be half empty.</summary>
+    private static readonly int SliceBytes = 4 * Unsafe.SizeOf<Slice>();
+
+    private readonly int _traceBytes;
+
     /// <summary>Services of one worker loop.</summary>
     public ShardServices(ShardRegionOptions options, PolicySet policies, IBudgets budgets, SlabPool slabs, IKeptTraceQueue queue, TraceIdHasher hasher)
     {
@@ -25,6 +31,8 @@ internal sealed class ShardServices : IDisposable
         Contexts = new ContextTable(Program);
         Writer = new KeptTraceWriter(Contexts, queue, options.RecordPolicy ? PolicyAttribute : null);
         Statistics = new WorkerStatistics(policies.Policies.Count);
+        int trees = options.Settle > TimeSpan.Zero ? 2 * Unsafe.SizeOf<SpanIdSet>() : 0;
+        _traceBytes = 2 * (Unsafe.SizeOf<TraceRecord>() + sizeof(int) + policies.ConditionWords * sizeof(ulong) + trees);
         PolicyNames = [.. policies.Policies.Select(p => Encoding.UTF8.GetBytes(p.Name))];
     }
 
@@ -47,6 +55,13 @@ internal sealed class ShardServices : IDisposable
     public WorkerStatistics Statistics { get; }
 
     public byte[][] PolicyNames { get; }
+
+    /// <summary>
+    /// Bytes in use besides slabs: contexts, span ID sets, and the records of pending traces. Computed from counts, so that it is cheap
+    /// enough after every message.
+    /// </summary>
+    public long IndexBytes =>
+        Contexts.Bytes + SpanIds.Bytes + Statistics.PendingTraces * _traceBytes + Statistics.PendingSlices * SliceBytes;
 
     public void Dispose()
     {

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Cluster.Messages.Frames;
 using Cluster.Messages.Sharding;
-using Cluster.Sharding.Log;
+using Cluster.Sharding.Region;
 using Cluster.Sharding.Traces;
 
 namespace Cluster.Sharding.Shards;
@@ -9,8 +9,13 @@ namespace Cluster.Sharding.Shards;
 /// <summary>
 /// The shell around the shards of one worker loop: one mailbox, pumped by one thread-pool thread at a time, so that nothing inside needs
 /// a lock. Messages are deliveries, clock ticks and questions. Its load is bounded by what the gateways let in.
+/// <code>
+///   open --DrainAsync--> draining (deliveries are refused) --CloseAsync--> closed (questions too; memory is freed)
+/// </code>
+/// Invariants: at most one thread is inside; a message that was posted is looked at; every delivery and question is answered, whatever
+/// happens on the way.
 /// </summary>
-internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
+internal sealed class ShardWorker : IThreadPoolWorkItem
 {
     private const int MessagesPerTurn = 32;
 
@@ -23,21 +28,26 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
     private readonly ShardCore?[] _shards;
     private readonly ShardCore[] _own;
     private readonly ShardServices _services;
-    private readonly SlabPool _slabs;
+    private readonly RegionLoad _load;
     private readonly TimeProvider _time;
     private readonly long _start;
-    private readonly long _traceLimit;
     private int _scheduled;
     private int _tickPosted;
 
+    // The loop's own.
+    private State _state;
+    private int _firstShard;
+    private long _saidIndexBytes;
+    private long _saidPendingTraces;
+
     /// <summary>A worker with every <paramref name="count"/>-th shard.</summary>
-    public ShardWorker(int index, int count, ShardAllocation allocation, ShardServices services, SlabPool slabs, TimeProvider time, long start)
+    public ShardWorker(
+        int index, int count, ShardAllocation allocation, ShardServices services, RegionLoad load, TimeProvider time, long start)
     {
         _services = services;
-        _slabs = slabs;
+        _load = load;
         _time = time;
         _start = start;
-        _traceLimit = Math.Max(1, (services.Options.NumTraces + count - 1) / count);
         _shards = new ShardCore?[allocation.ShardCount];
         for (int shard = index; shard < allocation.ShardCount; shard += count)
         {
@@ -59,8 +69,8 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
     /// <summary>Decisions remembered by the worker's shards, for anyone to read.</summary>
     public long RememberedDecisions => _own.Sum(s => (long)s.Remembered.Count);
 
-    /// <summary>Native bytes besides slabs: contexts and span ID sets.</summary>
-    public long IndexBytes => _services.Contexts.Bytes + _services.SpanIds.Bytes;
+    /// <summary>Bytes in use besides slabs.</summary>
+    public long IndexBytes => _services.IndexBytes;
 
     /// <summary>Monotonic milliseconds since the region began.</summary>
     private long Now => (long)_time.GetElapsedTime(_start).TotalMilliseconds;
@@ -91,9 +101,13 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
         return message.Answer;
     }
 
-    /// <summary>Decides (or discards) everything pending and hands over what is kept.</summary>
-    public Task DrainAsync() => AskAsync<bool>((shards, now) =>
+    /// <summary>Takes no deliveries any more, decides (or discards) what is pending, and hands over what is kept.</summary>
+    /// <param name="regardless">Also when the exporters have no room.</param>
+    /// <returns>Whether nothing is pending any more; false when the exporters had no room.</returns>
+    public Task<bool> DrainAsync(bool regardless) => AskAsync((shards, now) =>
     {
+        _state = State.Draining;
+        bool done = true;
         foreach (ShardCore shard in shards)
         {
             if (_services.Options.DropPendingTracesOnShutdown)
@@ -101,25 +115,29 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
                 shard.DiscardAll();
             }
 
-            while (shard.DecideOldest(CompletionReason.Shutdown, now))
+            while ((regardless || _services.Writer.HasRoom) && shard.DecideOldest(CompletionReason.Shutdown, now))
             {
             }
+
+            done &= shard.PendingTraces == 0;
         }
 
         _services.Writer.Flush();
-        return true;
+        return done;
     });
 
-    /// <summary>Frees native memory; nothing may be posted any more.</summary>
-    public void Dispose()
+    /// <summary>Frees native memory. What comes afterwards is refused.</summary>
+    public Task CloseAsync() => AskAsync((shards, _) =>
     {
-        foreach (ShardCore shard in _own)
+        _state = State.Closed;
+        foreach (ShardCore shard in shards)
         {
             shard.Dispose();
         }
 
         _services.Dispose();
-    }
+        return true;
+    });
 
     void IThreadPoolWorkItem.Execute()
     {
@@ -127,19 +145,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
         int messages = 0;
         while (messages++ < MessagesPerTurn && _mailbox.TryDequeue(out object? message))
         {
-            if (message is Delivery delivery)
-            {
-                Deliver(delivery, now);
-            }
-            else if (message == ClockTick)
-            {
-                Interlocked.Exchange(ref _tickPosted, 0);
-                Advance(now);
-            }
-            else
-            {
-                ((IQuestion)message).Run(_own, now);
-            }
+            Run(message, now);
         }
 
         // A full fence between giving up the turn and looking once more: who posts in between sees one or the other.
@@ -158,9 +164,93 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
         }
     }
 
+    private void Run(object message, long now)
+    {
+        try
+        {
+            if (message is Delivery delivery)
+            {
+                Deliver(delivery, now);
+            }
+            else if (message == ClockTick)
+            {
+                Tick(now);
+            }
+            else if (_state == State.Closed)
+            {
+                ((IQuestion)message).Refuse();
+            }
+            else
+            {
+                ((IQuestion)message).Run(_own, now);
+            }
+        }
+        catch (Exception)
+        {
+            // Deliveries and questions answer for themselves; what failed here was due, and still is at the next tick.
+            _services.Statistics.Failures++;
+        }
+
+        SayLoad();
+    }
+
+    private void Tick(long now)
+    {
+        Interlocked.Exchange(ref _tickPosted, 0);
+        if (_state != State.Closed)
+        {
+            Advance(now);
+        }
+    }
+
+    /// <summary>Adds to the region's load what has changed since the last time.</summary>
+    private void SayLoad()
+    {
+        long indexBytes = IndexBytes;
+        long pendingTraces = _services.Statistics.PendingTraces;
+        _load.Add(indexBytes - _saidIndexBytes, pendingTraces - _saidPendingTraces);
+        (_saidIndexBytes, _saidPendingTraces) = (indexBytes, pendingTraces);
+    }
+
     private void Deliver(Delivery delivery, long now)
     {
-        FrameBatch batch = delivery.Batch;
+        if (_state != State.Open)
+        {
+            delivery.Done(Refusal.ShuttingDown);
+            return;
+        }
+
+        Refusal refusal = Refusal.None;
+        Exception? failure = null;
+        try
+        {
+            refusal = Deliver(delivery.Batch, now);
+        }
+        catch (OutOfMemoryException)
+        {
+            refusal = Refusal.Memory;
+        }
+        catch (Exception e)
+        {
+            _services.Statistics.Failures++;
+            failure = e;
+        }
+
+        SayLoad();
+        if (failure is null)
+        {
+            delivery.Done(refusal);
+        }
+        else
+        {
+            delivery.Fail(failure);
+        }
+
+        RelieveTraceCount(now);
+    }
+
+    private Refusal Deliver(FrameBatch batch, long now)
+    {
         Refusal refusal = Refusal.None;
         for (int i = 0; i < batch.Count; i++)
         {
@@ -171,8 +261,19 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
             }
         }
 
-        delivery.Done(refusal);
-        while (_services.Statistics.PendingTraces > _traceLimit && _services.Writer.HasRoom && Oldest() is { } oldest)
+        return refusal;
+    }
+
+    /// <summary>As many traces as the region has too many, the oldest of this loop.</summary>
+    private void RelieveTraceCount(long now)
+    {
+        long excess = _load.PendingTraces - _services.Options.NumTraces;
+        if (excess <= 0)
+        {
+            return;
+        }
+
+        for (; excess > 0 && _services.Writer.HasRoom && Oldest() is { } oldest; excess--)
         {
             oldest.DecideOldest(CompletionReason.TraceCount, now);
         }
@@ -182,12 +283,11 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
     {
         long before = _time.GetTimestamp();
         long decided = TotalDecisions();
-        foreach (ShardCore shard in _own)
+
+        // Each tick begins with another shard, so that scarce room in the exporters is everyone's in turn.
+        _firstShard = (_firstShard + 1) % _own.Length;
+        for (int i = 0; i < _own.Length && _own[(_firstShard + i) % _own.Length].Advance(now); i++)
         {
-            if (!shard.Advance(now))
-            {
-                break;
-            }
         }
 
         RelieveMemory(now);
@@ -205,23 +305,26 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
     private void RelieveMemory(long now)
     {
         long soft = _services.Options.MemorySoftBytes;
-        if (_slabs.BytesInUse < soft)
+        if (_load.Bytes < soft)
         {
             return;
         }
 
+        _services.Slabs.Trim();
         long toFree = soft / 8;
         foreach (ShardCore shard in _own)
         {
             shard.DecideLargerThan(soft / LargeTraceShare, CompletionReason.Memory, now, ref toFree);
         }
 
-        long before = _services.Statistics.PendingBytes;
-        while (before - _services.Statistics.PendingBytes < toFree && _services.Writer.HasRoom && Oldest() is { } oldest)
+        long enough = Held - toFree;
+        while (Held > enough && _services.Writer.HasRoom && Oldest() is { } oldest)
         {
             oldest.DecideOldest(CompletionReason.Memory, now);
         }
     }
+
+    private long Held => _services.Statistics.PendingBytes + IndexBytes;
 
     private ShardCore? Oldest()
     {
@@ -241,8 +344,17 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
 
     private long TotalDecisions() => _services.Statistics.Decisions[0] + _services.Statistics.Decisions[1] + _services.Statistics.Decisions[2];
 
+    private enum State
+    {
+        Open,
+        Draining,
+        Closed,
+    }
+
     private interface IQuestion
     {
+        void Refuse();
+
         void Run(IReadOnlyList<ShardCore> shards, long now);
     }
 
@@ -251,6 +363,8 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IDisposable
         private readonly TaskCompletionSource<T> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public Task<T> Answer => _answer.Task;
+
+        public void Refuse() => _answer.SetException(new ObjectDisposedException(nameof(ShardRegion)));
 
         public void Run(IReadOnlyList<ShardCore> shards, long now)
         {

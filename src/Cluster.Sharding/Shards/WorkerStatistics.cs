@@ -14,12 +14,16 @@ internal sealed class WorkerStatistics(int policies)
     public long PendingTraces;
     public long PendingSpans;
     public long PendingBytes;
+    public long PendingSlices;
     public long AcceptedSpans;
     public long RepeatedSpans;
     public long LateSpansSampled;
     public long LateSpansNotSampled;
     public long DecisionTicks;
     public double LatenessSum;
+
+    /// <summary>Messages that ended in an exception, which is a fault of this program.</summary>
+    public long Failures;
 
     /// <summary>Decisions by <see cref="Decision"/>.</summary>
     public long[] Decisions { get; } = new long[3];

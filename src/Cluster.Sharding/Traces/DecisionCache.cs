@@ -7,6 +7,10 @@ namespace Cluster.Sharding.Traces;
 /// What one shard remembers of its decisions: late spans follow them, and people can ask why. Two least-recently-used lists in one flat
 /// table, one for sampled traces and one for the others, each of a fixed size; keyed by all 16 bytes of the trace ID. Used by one thread at a time.
 /// </summary>
+/// <remarks>
+/// Invariants: an entry is in one bucket and in the list of its kind; a list is never longer than its capacity. The arrays grow to the
+/// capacities and stay: <c>decision_cache</c> bounds them, and the memory limits do not count them.
+/// </remarks>
 internal sealed class DecisionCache
 {
     private const int VotesPerWord = 16;

@@ -9,15 +9,26 @@ namespace Cluster.Sharding.Traces;
 
 /// <summary>
 /// Writes kept traces as OTLP by putting original bytes one after the other under their resource and scope; only lengths are computed
-/// anew. Gathers traces into requests of about <see cref="FlushBytes"/> and hands them to the exporters' queue. One for each worker loop; used by one thread at a time.
+/// anew. Gathers traces into requests of about <see cref="FlushBytes"/> and hands them to the exporters' queue. One for each worker loop; used
+/// by one thread at a time.
 /// </summary>
+/// <remarks>
+/// Invariant: between calls the buffer holds whole ResourceSpans only. It never refuses: whoever calls asks <see cref="HasRoom"/> first, trace
+/// by trace; late spans are let in at the region's door, and are at most three times as many bytes as the frames they come in.
+/// </remarks>
 internal sealed class KeptTraceWriter(ContextTable contexts, IKeptTraceQueue queue, byte[]? recordPolicyKey = null) : IDisposable
 {
     /// <summary>A request is handed over when it has grown to this.</summary>
     public const int FlushBytes = 256 * 1024;
 
-    /// <summary>One ResourceSpans is ended when it has grown to this: a large trace becomes several requests that receivers still take.</summary>
+    /// <summary>
+    /// Spans under one ResourceSpans, from which on another is begun: a large trace becomes several requests that receivers still take.
+    /// Where resource and scope are larger still, as many bytes as those, so that repeating them never takes more than twice the spans.
+    /// </summary>
     private const int MaxGroupBytes = 512 * 1024;
+
+    /// <summary>Slices of a trace, from which on the array for them is given up after use.</summary>
+    private const int KeptSlices = 4096;
 
     private const uint ResourceSpansField = OtlpFields.ExportTraceServiceRequest.ResourceSpans;
 
@@ -26,6 +37,7 @@ internal sealed class KeptTraceWriter(ContextTable contexts, IKeptTraceQueue que
     private int _traces;
     private int _spans;
     private Slice[] _slices = new Slice[64];
+    private byte[] _attribute = [];
 
     /// <summary>Whether the exporters can take more; decisions wait while they cannot.</summary>
     public bool HasRoom => queue.HasRoom;
@@ -57,6 +69,11 @@ internal sealed class KeptTraceWriter(ContextTable contexts, IKeptTraceQueue que
             _slices[count++] = traces.SliceAt(slice);
         }
 
+        if (count == 0)
+        {
+            return;
+        }
+
         // Counted with the first of its requests, should it take several.
         _traces++;
         TotalTraces++;
@@ -71,19 +88,43 @@ internal sealed class KeptTraceWriter(ContextTable contexts, IKeptTraceQueue que
         }
 
         FlushIfFull();
+        if (_slices.Length > KeptSlices)
+        {
+            _slices = new Slice[64];
+        }
     }
 
-    /// <summary>Writes late spans of a kept trace, straight from the frame they came in.</summary>
-    public void WriteLate(ReadOnlySpan<byte> resourceFields, ReadOnlySpan<byte> scopeFields, ReadOnlySpan<byte> spans, int spanCount)
+    /// <summary>Writes late spans of kept traces, straight from the frame they came in.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="late">Slices under one context; the lower half of each number is its index.</param>
+    public void WriteLate(FrameReader frame, ReadOnlySpan<long> late)
     {
-        int scope = scopeFields.Length + spans.Length;
-        BeginGroup(resourceFields, scopeFields, scope);
-        Append(spans);
-        _spans += spanCount;
-        _traces++;
-        TotalTraces++;
-        TotalSpans += spanCount;
-        FlushIfFull();
+        ReadOnlySpan<FrameSlice> slices = frame.Slices;
+        FrameContext context = frame.Contexts[slices[(int)late[0]].Context];
+        ReadOnlySpan<byte> fields = frame.Context(context);
+        int most = Math.Max(MaxGroupBytes, fields.Length);
+        for (int first = 0; first < late.Length;)
+        {
+            int bytes = slices[(int)late[first]].Length;
+            int end = first + 1;
+            while (end < late.Length && bytes + slices[(int)late[end]].Length <= most)
+            {
+                bytes += slices[(int)late[end++]].Length;
+            }
+
+            BeginGroup(fields[..context.ResourceLength], fields[context.ResourceLength..], context.ScopeLength + bytes);
+            _traces += end - first;
+            TotalTraces += end - first;
+            for (; first < end; first++)
+            {
+                ref readonly FrameSlice slice = ref slices[(int)late[first]];
+                Append(frame.Spans(slice));
+                _spans += slice.SpanCount;
+                TotalSpans += slice.SpanCount;
+            }
+
+            FlushIfFull();
+        }
     }
 
     /// <summary>Hands over what was gathered, if anything.</summary>
@@ -132,15 +173,17 @@ internal sealed class KeptTraceWriter(ContextTable contexts, IKeptTraceQueue que
         for (int first = 0; first < slices.Length;)
         {
             int context = slices[first].Context;
+            ReadOnlySpan<byte> resourceFields = contexts.ResourceFields(context);
+            ReadOnlySpan<byte> scopeFields = contexts.ScopeFields(context);
+            int most = Math.Max(MaxGroupBytes, resourceFields.Length + scopeFields.Length);
             int bytes = slices[first].Length;
             int end = first + 1;
-            while (end < slices.Length && slices[end].Context == context && bytes + slices[end].Length <= MaxGroupBytes)
+            while (end < slices.Length && slices[end].Context == context && bytes + slices[end].Length <= most)
             {
                 bytes += slices[end++].Length;
             }
 
-            ReadOnlySpan<byte> scopeFields = contexts.ScopeFields(context);
-            BeginGroup(contexts.ResourceFields(context), scopeFields, scopeFields.Length + bytes);
+            BeginGroup(resourceFields, scopeFields, scopeFields.Length + bytes);
             for (; first < end; first++)
             {
                 Append(log.Read(slices[first].Entry, slices[first].Offset, slices[first].Length));
@@ -204,8 +247,12 @@ internal sealed class KeptTraceWriter(ContextTable contexts, IKeptTraceQueue que
         reader.TryReadBytes(out ReadOnlySpan<byte> span);
         int after = targetSpan + 1 + reader.Position;
 
-        Span<byte> attribute = stackalloc byte[recordPolicyKey!.Length + policy.Length + 64];
-        attribute = attribute[..WriteAttribute(attribute, recordPolicyKey, policy)];
+        if (_attribute.Length < recordPolicyKey!.Length + policy.Length + 64)
+        {
+            _attribute = new byte[recordPolicyKey.Length + policy.Length + 64];
+        }
+
+        ReadOnlySpan<byte> attribute = _attribute.AsSpan(0, WriteAttribute(_attribute, recordPolicyKey, policy));
         int longer = WireWriter.LengthDelimitedSize(span.Length + attribute.Length) - (after - targetSpan);
 
         ReadOnlySpan<byte> scopeFields = contexts.ScopeFields(slice.Context);

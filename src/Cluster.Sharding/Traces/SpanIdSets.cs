@@ -4,22 +4,33 @@ namespace Cluster.Sharding.Traces;
 
 /// <summary>
 /// Small sets of 64-bit hashes, one or more a trace, in native memory: a trace's spans, to know a repeated one. Each set is an
-/// open-addressing table of 8, 16, 32, … slots from a free list of its size. The hashes must be keyed, since slots are chosen by them.
-/// Used by one thread at a time.
+/// open-addressing table of 8, 16, 32, … slots. The hashes must be keyed, since slots are chosen by them.
+/// Tables of one size share chunks of 64 KiB; a chunk without tables can serve another size or goes back to the system, so that a flood
+/// of one size leaves nothing behind. Used by one thread at a time.
 /// </summary>
+/// <remarks>
+/// Invariants: a set keeps at least an eighth of its slots empty, so that every search ends; a chunk is in its size's list exactly while it
+/// has both tables and room for one more.
+/// </remarks>
 internal sealed unsafe class SpanIdSets : IDisposable
 {
+    /// <summary>Slots of the smallest table, as a power of two.</summary>
     private const int SmallestBits = 3;
 
-    /// <summary>Sets of more slots than this (64 KiB) are allocated alone.</summary>
-    private const int LargestPooledBits = 13;
+    /// <summary>Tables of more slots than this power of two (16 KiB) are allocated alone.</summary>
+    private const int LargestSharedBits = 11;
 
+    /// <summary>Bytes of a chunk, and what it is aligned to: a table finds its chunk by its own address.</summary>
     private const int ChunkBytes = 64 * 1024;
 
-    private readonly nint[] _free = new nint[LargestPooledBits + 1];
-    private readonly List<nint> _chunks = [];
+    /// <summary>Chunks without tables that are kept for use again.</summary>
+    private const int MaxFreeChunks = 64;
 
-    /// <summary>Native bytes held, free ones included.</summary>
+    private readonly nint[] _withRoom = new nint[LargestSharedBits + 1];
+    private readonly HashSet<nint> _chunks = [];
+    private readonly Stack<nint> _freeChunks = [];
+
+    /// <summary>Native bytes in use: tables allocated alone, and chunks that hold at least one.</summary>
     public long Bytes { get; private set; }
 
     /// <summary>Adds a hash.</summary>
@@ -28,7 +39,7 @@ internal sealed unsafe class SpanIdSets : IDisposable
     /// <returns>False when it was there.</returns>
     public bool Add(ref SpanIdSet set, ulong hash)
     {
-        if (set.Count * 8 >= set.Capacity * 7)
+        if (set.Count >= set.Capacity - set.Capacity / 8)
         {
             Grow(ref set);
         }
@@ -90,16 +101,18 @@ internal sealed unsafe class SpanIdSets : IDisposable
         set = default;
     }
 
-    /// <summary>Frees all memory; every set is dead then.</summary>
+    /// <summary>Frees all chunks; every set that was not freed is dead then.</summary>
     public void Dispose()
     {
         foreach (nint chunk in _chunks)
         {
-            NativeMemory.Free((void*)chunk);
+            NativeMemory.AlignedFree((void*)chunk);
         }
 
         _chunks.Clear();
-        Array.Clear(_free);
+        _freeChunks.Clear();
+        Array.Clear(_withRoom);
+        Bytes = 0;
     }
 
     private static ulong* Find(in SpanIdSet set, ulong hash)
@@ -116,7 +129,7 @@ internal sealed unsafe class SpanIdSets : IDisposable
 
     private void Grow(ref SpanIdSet set)
     {
-        SpanIdSet larger = new() { Capacity = Math.Max(set.Capacity * 2, 1 << SmallestBits), Count = set.Count };
+        SpanIdSet larger = new() { Capacity = Math.Max(checked(set.Capacity * 2), 1 << SmallestBits), Count = set.Count };
         larger.Slots = Rent(larger.Capacity);
         for (int i = 0; i < set.Capacity; i++)
         {
@@ -137,21 +150,36 @@ internal sealed unsafe class SpanIdSets : IDisposable
     private ulong* Rent(int capacity)
     {
         int bits = int.Log2(capacity);
-        ulong* slots;
-        if (bits > LargestPooledBits)
+        if (bits > LargestSharedBits)
         {
-            Bytes += capacity * sizeof(ulong);
-            slots = (ulong*)NativeMemory.AllocZeroed((nuint)capacity, sizeof(ulong));
-            return slots;
+            ulong* alone = (ulong*)NativeMemory.AllocZeroed((nuint)capacity, sizeof(ulong));
+            Bytes += (long)capacity * sizeof(ulong);
+            return alone;
         }
 
-        if (_free[bits] == 0)
+        Chunk* chunk = (Chunk*)_withRoom[bits];
+        if (chunk == null)
         {
-            Cut(bits);
+            chunk = Open(bits);
         }
 
-        slots = (ulong*)_free[bits];
-        _free[bits] = (nint)slots[0];
+        ulong* slots = chunk->Free;
+        if (slots != null)
+        {
+            chunk->Free = *(ulong**)slots;
+        }
+        else
+        {
+            slots = (ulong*)((byte*)chunk + chunk->Cut);
+            chunk->Cut += sizeof(ulong) << bits;
+        }
+
+        chunk->Tables++;
+        if (!HasRoom(chunk, bits))
+        {
+            Unlink(chunk, bits);
+        }
+
         new Span<ulong>(slots, capacity).Clear();
         return slots;
     }
@@ -159,28 +187,111 @@ internal sealed unsafe class SpanIdSets : IDisposable
     private void Return(ulong* slots, int capacity)
     {
         int bits = int.Log2(capacity);
-        if (bits > LargestPooledBits)
+        if (bits > LargestSharedBits)
         {
-            Bytes -= capacity * sizeof(ulong);
+            Bytes -= (long)capacity * sizeof(ulong);
             NativeMemory.Free(slots);
             return;
         }
 
-        slots[0] = (ulong)_free[bits];
-        _free[bits] = (nint)slots;
+        Chunk* chunk = (Chunk*)((nuint)slots & ~(nuint)(ChunkBytes - 1));
+        bool hadRoom = HasRoom(chunk, bits);
+        *(ulong**)slots = chunk->Free;
+        chunk->Free = slots;
+        if (--chunk->Tables > 0)
+        {
+            if (!hadRoom)
+            {
+                Link(chunk, bits);
+            }
+
+            return;
+        }
+
+        if (hadRoom)
+        {
+            Unlink(chunk, bits);
+        }
+
+        Close(chunk);
     }
 
-    private void Cut(int bits)
+    private static bool HasRoom(Chunk* chunk, int bits) => chunk->Free != null || chunk->Cut + (sizeof(ulong) << bits) <= ChunkBytes;
+
+    private Chunk* Open(int bits)
     {
-        byte* chunk = (byte*)NativeMemory.Alloc(ChunkBytes);
-        Bytes += ChunkBytes;
-        _chunks.Add((nint)chunk);
-        int size = sizeof(ulong) << bits;
-        for (int offset = ChunkBytes - size; offset >= 0; offset -= size)
+        if (!_freeChunks.TryPop(out nint memory))
         {
-            *(ulong*)(chunk + offset) = (ulong)_free[bits];
-            _free[bits] = (nint)(chunk + offset);
+            memory = (nint)NativeMemory.AlignedAlloc(ChunkBytes, ChunkBytes);
+            _chunks.Add(memory);
         }
+
+        Bytes += ChunkBytes;
+        Chunk* chunk = (Chunk*)memory;
+        *chunk = new Chunk { Cut = Chunk.Size };
+        Link(chunk, bits);
+        return chunk;
+    }
+
+    private void Close(Chunk* chunk)
+    {
+        Bytes -= ChunkBytes;
+        if (_freeChunks.Count < MaxFreeChunks)
+        {
+            _freeChunks.Push((nint)chunk);
+            return;
+        }
+
+        _chunks.Remove((nint)chunk);
+        NativeMemory.AlignedFree(chunk);
+    }
+
+    private void Link(Chunk* chunk, int bits)
+    {
+        Chunk* next = (Chunk*)_withRoom[bits];
+        chunk->Previous = null;
+        chunk->Next = next;
+        if (next != null)
+        {
+            next->Previous = chunk;
+        }
+
+        _withRoom[bits] = (nint)chunk;
+    }
+
+    private void Unlink(Chunk* chunk, int bits)
+    {
+        if (chunk->Previous != null)
+        {
+            chunk->Previous->Next = chunk->Next;
+        }
+        else
+        {
+            _withRoom[bits] = (nint)chunk->Next;
+        }
+
+        if (chunk->Next != null)
+        {
+            chunk->Next->Previous = chunk->Previous;
+        }
+    }
+
+    /// <summary>The first bytes of a chunk; tables follow.</summary>
+    private struct Chunk
+    {
+        /// <summary>Bytes before the first table.</summary>
+        public const int Size = 64;
+
+        public Chunk* Previous;
+        public Chunk* Next;
+
+        /// <summary>Tables that were returned, chained through their first slot.</summary>
+        public ulong* Free;
+
+        /// <summary>Where the part begins that no table was cut from yet.</summary>
+        public int Cut;
+
+        public int Tables;
     }
 }
 

@@ -5,6 +5,11 @@ namespace Cluster.Sharding.Traces;
 /// through the records, so a pending timer costs eight bytes. Due times further away than one turn of about 20 s
 /// are passed over once a turn. Used by one thread at a time.
 /// </summary>
+/// <remarks>
+/// States: between two slots, or inside one, with a cursor at what is to be looked at next; it stays inside while nobody asks for more.
+/// Invariants: what is on the wheel is chained in the slot of its deadline, so a deadline changes only off the wheel; no deadline lies in a
+/// step that was passed. Time that goes back changes nothing.
+/// </remarks>
 internal sealed class TimingWheel(TraceTable traces)
 {
     /// <summary>Milliseconds of a step.</summary>

@@ -8,8 +8,15 @@ namespace Cluster.Sharding.Traces;
 /// records themselves. No object a trace, no object a span. Used by one thread at a time; a reference to a record is good
 /// until the next <see cref="Add"/>.
 /// </summary>
+/// <remarks>
+/// Invariants: a trace is in exactly one bucket and in the list by age; a slice is in the list of one trace or free. The arrays only grow:
+/// a table that a flood has left almost empty is given up for a new one, which adopts its traces (<see cref="IsSparse"/>).
+/// </remarks>
 internal sealed class TraceTable
 {
+    /// <summary>Arrays of fewer entries than this are never too large.</summary>
+    private const int KeptEntries = 4096;
+
     private readonly TraceIdHasher _hasher;
     private readonly int _words;
     private TraceRecord[] _records = new TraceRecord[64];
@@ -20,6 +27,7 @@ internal sealed class TraceTable
     private Slice[] _slices = new Slice[128];
     private int _usedSlices = 1;
     private int _firstFreeSlice;
+    private int _slicesInUse;
 
     /// <summary>An empty table.</summary>
     /// <param name="hasher">Keys the hash table.</param>
@@ -33,6 +41,11 @@ internal sealed class TraceTable
 
     /// <summary>Traces in the table.</summary>
     public int Count { get; private set; }
+
+    /// <summary>Whether less than an eighth of large arrays is in use.</summary>
+    public bool IsSparse =>
+        (_records.Length > KeptEntries && Count < _records.Length / 8)
+        || (_slices.Length > KeptEntries && _slicesInUse < _slices.Length / 8);
 
     /// <summary>The trace that arrived first; 0 when there is none.</summary>
     public int Oldest { get; private set; }
@@ -97,6 +110,19 @@ internal sealed class TraceTable
         return trace;
     }
 
+    /// <summary>Adds a trace as it is in another table, which is given up, but without its slices and not on any wheel.</summary>
+    public int Adopt(TraceTable other, int trace)
+    {
+        int adopted = Add(other[trace].TraceId, other[trace].FirstArrival);
+        ref TraceRecord record = ref _records[adopted];
+        (int inBucket, int older) = (record.NextInBucket, record.Older);
+        record = other[trace];
+        (record.NextInBucket, record.Older, record.Younger) = (inBucket, older, 0);
+        (record.FirstSlice, record.LastSlice, record.NextDue, record.PreviousDue) = (0, 0, 0, 0);
+        other.Conditions(trace).CopyTo(Conditions(adopted));
+        return adopted;
+    }
+
     /// <summary>Removes a trace whose slices were removed.</summary>
     public void Remove(int trace)
     {
@@ -151,6 +177,7 @@ internal sealed class TraceTable
 
         _slices[index] = slice;
         _slices[index].Next = 0;
+        _slicesInUse++;
         ref TraceRecord record = ref _records[trace];
         if (record.LastSlice != 0)
         {
@@ -184,6 +211,7 @@ internal sealed class TraceTable
 
         _slices[index] = new Slice { Next = _firstFreeSlice };
         _firstFreeSlice = index;
+        _slicesInUse--;
         return true;
     }
 

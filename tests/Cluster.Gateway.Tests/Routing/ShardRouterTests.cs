@@ -106,8 +106,58 @@ public sealed class ShardRouterTests
         Assert.Equal(IntakeOutcome.Refused(Refusal.ShuttingDown), await _router.ConsumeAsync(new byte[] { 0xFF }, default));
     }
 
+    [Fact]
+    public async Task Consume_RequestThatWouldBeThousandsOfTimesLargerInFrames_IsRefused()
+    {
+        // Each of 2,000 scopes takes the resource of 1 MB along: 2 GB, and more than an int can count with 10,000.
+        foreach (int scopes in (int[])[2_000, 10_000])
+        {
+            TraceBuilder builder = new TraceBuilder().Resource("r").ResourceAttribute("filler", new string('x', 1_000_000));
+            for (int i = 1; i <= scopes; i++)
+            {
+                builder.Scope("s" + i).Span((ulong)i, (ulong)i);
+            }
+
+            Assert.Equal(IntakeOutcome.Refused(Refusal.Memory), await _router.ConsumeAsync(builder.ToBytes(), default));
+        }
+
+        Assert.Empty(_region.Frames);
+        Assert.Equal(IntakeOutcome.Taken(1, 0), await _router.ConsumeAsync(new TraceBuilder().Span(1, 1).ToBytes(), default));
+    }
+
+    [Fact]
+    public async Task Consume_SecondRequestOfTheSameSize_AllocatesNothing()
+    {
+        TraceBuilder builder = new();
+        for (ulong i = 1; i < 300; i++)
+        {
+            builder.Span(1 + i % 100, i);
+        }
+
+        byte[] body = builder.ToBytes();
+        ShardRouter router = new(new SilentRegion(), 1, new TraceIdHasher(7));
+        await router.ConsumeAsync(body, default);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++)
+        {
+            ValueTask<IntakeOutcome> outcome = router.ConsumeAsync(body, default);
+            Assert.True(outcome.IsCompletedSuccessfully);
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
     private static string Describe(ResourceSpans resource, ScopeSpans scope, Span span) =>
         $"{resource.Resource}|{resource.SchemaUrl}|{scope.Scope}|{scope.SchemaUrl}|{span}";
+
+    private sealed class SilentRegion : IShardRegion
+    {
+        public ShardAllocation Allocation { get; } = new(1, Enumerable.Repeat(new ShardOwner("self", 5), 8));
+
+        public Refusal Admission => Refusal.None;
+
+        public ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken) => new(Refusal.None);
+    }
 
     private sealed class RecordingRegion(int shards) : IShardRegion
     {

@@ -165,5 +165,53 @@ public sealed class TraceSplitterTests
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
+    [Fact]
+    public void Split_LargeResourceWithManyScopes_HashesTheResourceOnce()
+    {
+        // Resource times scopes is 4 TB of hashing: hours.
+        TraceBuilder builder = new TraceBuilder().Resource("r").ResourceAttribute("filler", new string('x', 2_000_000));
+        for (ulong i = 1; i <= 20_000; i++)
+        {
+            builder.Scope("s").Span(i, i);
+        }
+
+        long began = TimeProvider.System.GetTimestamp();
+        Assert.Equal(WireError.None, Split(builder.ToBytes(), out _));
+        Assert.True(TimeProvider.System.GetElapsedTime(began) < TimeSpan.FromSeconds(2));
+        Assert.Equal(20_000, _split.ContextCount);
+        Assert.Single(_split.Contexts[..20_000].Select(c => c.Hash).Distinct());
+    }
+
+    [Fact]
+    public void Split_ScopesWithoutSpans_MakeNoContexts()
+    {
+        TraceBuilder builder = new TraceBuilder().Span(1, 1);
+        for (int i = 0; i < 1000; i++)
+        {
+            builder.Scope("empty " + i);
+        }
+
+        builder.Scope("last").Span(1, 2);
+        Assert.Equal(WireError.None, Split(builder.ToBytes(), out _));
+        Assert.Equal(2, _split.ContextCount);
+        Assert.Equal(2, _split.GroupCount);
+        Assert.InRange(_split.ContextLength, 1, 200);
+    }
+
+    [Fact]
+    public void Split_AfterAnUnusuallyLargeRequest_GivesItsArraysUp()
+    {
+        TraceBuilder builder = new();
+        for (ulong i = 1; i <= 70_000; i++)
+        {
+            builder.Span(i, i);
+        }
+
+        Split(builder.ToBytes(), out _);
+        Split(new TraceBuilder().Span(1, 1).ToBytes(), out _);
+        Assert.InRange(_split.Spans.Length, 1, 1024);
+        Assert.InRange(_split.Groups.Length, 1, 1024);
+    }
+
     private WireError Split(ReadOnlySpan<byte> body, out int offset) => TraceSplitter.Split(body, _split, out offset);
 }

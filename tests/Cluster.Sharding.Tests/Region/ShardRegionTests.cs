@@ -151,6 +151,144 @@ public sealed class ShardRegionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Deliver_FewerThanNumTracesOverManyWorkers_DecidesNoneEarly()
+    {
+        await OpenAsync(new ShardRegionOptions { Workers = 8, NumTraces = 20 });
+        for (ulong trace = 1; trace <= 20; trace++)
+        {
+            await SendAsync(new TraceBuilder().Span(trace, 1));
+        }
+
+        await PassAsync(TimeSpan.Zero);
+        Assert.Equal(20, _inspection.GetStatistics().PendingTraces);
+
+        for (ulong trace = 21; trace <= 120; trace++)
+        {
+            await SendAsync(new TraceBuilder().Span(trace, 1));
+            await PassAsync(TimeSpan.Zero);
+        }
+
+        Assert.Equal(20, _inspection.GetStatistics().PendingTraces);
+        Assert.Equal(100, _inspection.GetStatistics().Completions[(int)CompletionReason.TraceCount]);
+    }
+
+    [Fact]
+    public async Task Deliver_FloodOfTinyTraces_CountsWhatTheyTakeBesidesTheirBytes()
+    {
+        await OpenAsync(new ShardRegionOptions { Workers = 1, NumTraces = long.MaxValue, MemorySoftBytes = 16 << 20, MemoryHardBytes = 20 << 20 });
+        ulong trace = 0;
+        IntakeOutcome outcome;
+        do
+        {
+            TraceBuilder request = new();
+            for (int i = 0; i < 500; i++)
+            {
+                request.Span(++trace, 1, name: "");
+            }
+
+            outcome = await _router.ConsumeAsync(request.ToBytes(), default);
+        }
+        while (outcome.Refusal == Refusal.None && trace < 500_000);
+
+        Assert.Equal(IntakeOutcome.Refused(Refusal.Memory), outcome);
+        Assert.InRange(_region.Load.Bytes, 16 << 20, 20 << 20);
+        Assert.True(_region.SlabBytes < 8 << 20); // the smaller part
+
+        for (int i = 0; i < 1000 && _region.Admission != Refusal.None; i++)
+        {
+            await PassAsync(TimeSpan.FromMilliseconds(10));
+        }
+
+        Assert.Equal(Refusal.None, _region.Admission);
+        Assert.True(_inspection.GetStatistics().PendingTraces > 1000);
+    }
+
+    [Fact]
+    public async Task Admission_LimitOfOneSlab_RecoversOnceNothingIsPending()
+    {
+        await OpenAsync(new ShardRegionOptions { Workers = 1, MemorySoftBytes = 1 << 20, MemoryHardBytes = 2 << 20 });
+        await SendAsync(new TraceBuilder().Span(1, 1));
+        Assert.Equal(Refusal.Memory, _region.Admission);
+        await PassAsync(TimeSpan.FromMilliseconds(20));
+        await PassAsync(TimeSpan.FromMilliseconds(20));
+        Assert.Equal(Refusal.None, _region.Admission);
+    }
+
+    [Fact]
+    public async Task Drain_ExportersFull_WaitsForRoom()
+    {
+        await OpenAsync(new ShardRegionOptions { Workers = 2 });
+        await SendAsync(new TraceBuilder().Span(1, 1).Error().Span(2, 1).Error().Span(3, 1).Error());
+        _queue.HasRoom = false;
+        Task drain = _region.DrainAsync();
+        for (int i = 0; i < 20; i++)
+        {
+            await PassAsync(TimeSpan.FromMilliseconds(10));
+        }
+
+        Assert.False(drain.IsCompleted);
+        Assert.Equal(0, _queue.Spans);
+        _queue.HasRoom = true;
+        await FinishAsync(drain);
+        Assert.Equal(3, _queue.Spans);
+        Assert.True(_time.GetElapsedTime(0) < TimeSpan.FromSeconds(3));
+    }
+
+    [Fact]
+    public async Task Drain_ExportersStayFull_HandsOverTheRestAfterAWhile()
+    {
+        await OpenAsync(new ShardRegionOptions { Workers = 2 });
+        await SendAsync(new TraceBuilder().Span(1, 1).Error().Span(2, 1).Error().Span(3, 1).Error());
+        _queue.HasRoom = false;
+        await FinishAsync(_region.DrainAsync());
+        Assert.Equal(3, _queue.Spans);
+        Assert.True(_time.GetElapsedTime(0) >= TimeSpan.FromSeconds(3));
+    }
+
+    [Fact]
+    public async Task Dispose_WhileRequestsComeIn_AnswersEachAndFreesEverything()
+    {
+        await OpenAsync(new ShardRegionOptions { Workers = 2 });
+        using CancellationTokenSource stop = new();
+        Task[] senders = [.. Enumerable.Range(0, 4).Select(sender => Task.Run(async () =>
+        {
+            TraceBuilder request = new TraceBuilder().Span((ulong)sender + 1, 1).Span((ulong)sender + 50, 1);
+            byte[] bytes = request.ToBytes();
+            while (!stop.IsCancellationRequested)
+            {
+                IntakeOutcome outcome = await _router.ConsumeAsync(bytes, default);
+                Assert.True(outcome.Refusal is Refusal.None or Refusal.ShuttingDown);
+            }
+        }))];
+        for (int i = 0; i < 100; i++)
+        {
+            await PassAsync(TimeSpan.FromMilliseconds(10));
+        }
+
+        await _region.DisposeAsync();
+        await _region.DisposeAsync();
+        await stop.CancelAsync();
+        await Task.WhenAll(senders);
+        Assert.Equal(0, _region.Load.Bytes);
+        Assert.Equal(0, _region.BytesUnderWay);
+    }
+
+    [Fact]
+    public async Task GetDecided_KindThatIsRare_IsFoundBehindManyOthers()
+    {
+        await OpenAsync(new ShardRegionOptions { DecisionWait = TimeSpan.FromMilliseconds(10) }, "policies: [{ name: d, type: drop, drop: { drop_sub_policy: [{ name: e, type: status_code, status_code: { status_codes: [ERROR] } }] } }]");
+        await SendAsync(new TraceBuilder().Span(1, 1).Error());
+        await PassAsync(TimeSpan.FromMilliseconds(30));
+        for (ulong trace = 2; trace <= 200; trace++)
+        {
+            await SendAsync(new TraceBuilder().Span(trace, 1));
+        }
+
+        await PassAsync(TimeSpan.FromMilliseconds(30));
+        Assert.Equal(1ul, Assert.Single(await _inspection.GetDecidedTracesAsync(Decision.Dropped, 2, default)).TraceId.Low);
+    }
+
+    [Fact]
     public async Task GetTrace_Pending_ShowsItsSpansAndWhatWouldBeDecided()
     {
         await OpenAsync(new ShardRegionOptions { DecisionWait = TimeSpan.FromSeconds(5) });
@@ -219,9 +357,11 @@ public sealed class ShardRegionTests : IAsyncLifetime
         Assert.Contains("4 shards", wrong.Message, StringComparison.Ordinal);
     }
 
-    private async Task OpenAsync(ShardRegionOptions options)
+    private async Task OpenAsync(ShardRegionOptions options, string configuration = ShardHarness.Errors)
     {
-        PolicySet policies = PolicyCompiler.Parse(ShardHarness.Errors, new ConfigurationErrors())!;
+        ConfigurationErrors errors = new();
+        PolicySet policies = PolicyCompiler.Parse(configuration, errors)!;
+        Assert.False(errors.HasErrors, string.Join('\n', errors.All));
         ShardAllocation allocation = await new ShardCoordinator(new InMemoryClusterStore()).AllocateToAsync("self", 16, default);
         _region = new ShardRegion(
             options with { ShardCount = 16 }, policies, new TokenBuckets(policies.Budgets), allocation, _queue, _time, new TraceIdHasher(3));
@@ -231,6 +371,18 @@ public sealed class ShardRegionTests : IAsyncLifetime
 
     private async Task SendAsync(TraceBuilder request) =>
         Assert.Equal(Refusal.None, (await _router.ConsumeAsync(request.ToBytes(), default)).Refusal);
+
+    /// <summary>Lets time pass until a task has ended.</summary>
+    private async Task FinishAsync(Task task)
+    {
+        for (int i = 0; i < 2000 && !task.IsCompleted; i++)
+        {
+            await PassAsync(TimeSpan.FromMilliseconds(10));
+        }
+
+        Assert.True(task.IsCompleted);
+        await task;
+    }
 
     /// <summary>Lets time pass, and comes back when every worker loop has seen it.</summary>
     private async Task PassAsync(TimeSpan time)

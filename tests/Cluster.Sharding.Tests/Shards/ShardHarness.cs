@@ -31,14 +31,14 @@ internal sealed class ShardHarness : IDisposable
     private readonly FrameCapture _frames = new();
     private readonly ShardRouter _router;
 
-    public ShardHarness(string policies = Errors, ShardRegionOptions? options = null)
+    public ShardHarness(string policies = Errors, ShardRegionOptions? options = null, IBudgets? budgets = null, IKeptTraceQueue? queue = null)
     {
         ConfigurationErrors errors = new();
         PolicySet? set = PolicyCompiler.Parse(policies, errors);
         Assert.False(errors.HasErrors, string.Join('\n', errors.All));
         TraceIdHasher hasher = new(7);
         options = (options ?? new ShardRegionOptions()) with { ShardCount = 1 };
-        _services = new ShardServices(options, set!, new TokenBuckets(set!.Budgets), _slabs, Queue, hasher);
+        _services = new ShardServices(options, set!, budgets ?? new TokenBuckets(set!.Budgets), _slabs, queue ?? Queue, hasher);
         Core = new ShardCore(0, 1, _services, Now);
         _router = new ShardRouter(_frames, 1, hasher);
     }
@@ -53,6 +53,8 @@ internal sealed class ShardHarness : IDisposable
 
     public ContextTable Contexts => _services.Contexts;
 
+    public ShardServices Services => _services;
+
     public SpanIdSets SpanIds => _services.SpanIds;
 
     public long SlabBytes => _slabs.BytesInUse;
@@ -61,18 +63,24 @@ internal sealed class ShardHarness : IDisposable
 
     public Refusal Send(byte[] request)
     {
-        Task<IntakeOutcome> consumed = _router.ConsumeAsync(request, default).AsTask();
-        Assert.True(consumed.IsCompleted);
-        IntakeOutcome outcome = consumed.GetAwaiter().GetResult();
-        Assert.Equal(Refusal.None, outcome.Refusal);
         Refusal refusal = Refusal.None;
-        foreach (byte[] bytes in _frames.TakeAll())
+        foreach (byte[] bytes in Frames(request))
         {
             Assert.True(FrameReader.TryOpen(bytes, out FrameReader frame));
             refusal = Core.Deliver(frame, Now);
         }
 
         return refusal;
+    }
+
+    /// <summary>The frames that a gateway makes of a request.</summary>
+    public List<byte[]> Frames(byte[] request)
+    {
+        Task<IntakeOutcome> consumed = _router.ConsumeAsync(request, default).AsTask();
+        Assert.True(consumed.IsCompleted);
+        IntakeOutcome outcome = consumed.GetAwaiter().GetResult();
+        Assert.Equal(Refusal.None, outcome.Refusal);
+        return _frames.TakeAll();
     }
 
     /// <summary>Lets time pass in steps of the wheel, as the clock of a worker loop does.</summary>
@@ -137,8 +145,16 @@ internal sealed class ShardHarness : IDisposable
 internal sealed class QueueFake : IKeptTraceQueue
 {
     private readonly List<KeptTraces> _queued = [];
+    private volatile bool _hasRoom = true;
 
-    public bool HasRoom { get; set; } = true;
+    public bool HasRoom
+    {
+        get => _hasRoom && RoomFor > 0;
+        set => _hasRoom = value;
+    }
+
+    /// <summary>Requests that there is room for.</summary>
+    public int RoomFor { get; set; } = int.MaxValue;
 
     public int Traces { get; private set; }
 
@@ -149,6 +165,7 @@ internal sealed class QueueFake : IKeptTraceQueue
         lock (_queued)
         {
             _queued.Add(traces);
+            RoomFor--;
             Traces += traces.TraceCount;
             Spans += traces.SpanCount;
         }
@@ -180,6 +197,35 @@ internal sealed class QueueFake : IKeptTraceQueue
         }
 
         return all;
+    }
+}
+
+/// <summary>Requests as a gateway hands them to a region of so many shards.</summary>
+internal sealed class RequestFrames(int shards, FrameBatch copy) : IShardRegion
+{
+    public ShardAllocation Allocation { get; } = new(1, Enumerable.Repeat(new ShardOwner("self", 1), shards));
+
+    public Refusal Admission => Refusal.None;
+
+    public static FrameBatch Of(byte[] request, int shards)
+    {
+        FrameBatch batch = new();
+        Assert.True(new ShardRouter(new RequestFrames(shards, batch), 1, new TraceIdHasher(7)).ConsumeAsync(request, default).AsTask().IsCompleted);
+        return batch;
+    }
+
+    public ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken)
+    {
+        Span<byte> bytes = copy.Reset(batch.Length);
+        int offset = 0;
+        for (int i = 0; i < batch.Count; i++)
+        {
+            batch.Frame(i).CopyTo(bytes[offset..]);
+            copy.Add(batch.Shard(i), offset, batch.Frame(i).Length, 0);
+            offset += batch.Frame(i).Length;
+        }
+
+        return new(Refusal.None);
     }
 }
 

@@ -1,0 +1,179 @@
+using Cluster.Messages.Frames;
+using Cluster.Messages.Identity;
+using Cluster.Messages.Sharding;
+using Cluster.Sampling.Configuration;
+using Cluster.Sampling.Decisions;
+using Cluster.Sampling.Policies;
+using Cluster.Sharding.Log;
+using Cluster.Sharding.Region;
+using Cluster.Sharding.Shards;
+using Cluster.Testing;
+
+namespace Cluster.Sharding.Tests.Shards;
+
+public sealed class ShardWorkerTests : IAsyncLifetime
+{
+    private readonly ManualTimeProvider _time = new();
+    private readonly SlabPool _slabs = new();
+    private readonly QueueFake _queue = new();
+    private ShardWorker _worker = null!;
+    private RegionLoad _load = null!;
+
+    public ValueTask InitializeAsync()
+    {
+        Open(new ShardRegionOptions());
+        return ValueTask.CompletedTask;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _queue.TakeAll();
+        try
+        {
+            await _worker.CloseAsync();
+        }
+        catch (ObjectDisposedException)
+        {
+        }
+
+        Assert.Equal(0, _slabs.BytesInUse);
+        _slabs.Dispose();
+    }
+
+    [Fact]
+    public async Task Ask_ManyThreads_EveryMessageIsLookedAtAndNoTwoAtOnce()
+    {
+        int inside = 0;
+        int answered = 0;
+        await Parallel.ForEachAsync(Enumerable.Range(0, 16), async (_, _) =>
+        {
+            for (int i = 0; i < 2000; i++)
+            {
+                _worker.Tick();
+                await _worker.AskAsync((_, _) =>
+                {
+                    Assert.Equal(1, Interlocked.Increment(ref inside));
+                    Interlocked.Decrement(ref inside);
+                    return ++answered;
+                });
+            }
+        });
+        Assert.Equal(32_000, answered);
+    }
+
+    [Fact]
+    public async Task Post_ManyThreads_EveryDeliveryIsAcknowledged()
+    {
+        await Parallel.ForEachAsync(Enumerable.Range(0, 8), async (thread, _) =>
+        {
+            Delivery delivery = new(static _ => { });
+            for (int i = 0; i < 500; i++)
+            {
+                Assert.Equal(Refusal.None, await DeliverAsync(delivery, new TraceBuilder().Span((ulong)(thread * 1000 + i + 1), 1)));
+            }
+        });
+        Assert.Equal(4000, await _worker.AskAsync((shards, _) => shards.Sum(s => s.PendingTraces)));
+        Assert.Equal(4000, _load.PendingTraces);
+    }
+
+    [Fact]
+    public async Task Ask_QuestionThatThrows_ReachesTheAsker_AndTheLoopGoesOn()
+    {
+        InvalidOperationException wrong = await Assert.ThrowsAsync<InvalidOperationException>(
+            () => _worker.AskAsync<int>((_, _) => throw new InvalidOperationException("asked wrongly")));
+        Assert.Equal("asked wrongly", wrong.Message);
+        Assert.Equal(1, await _worker.AskAsync((_, _) => 1));
+        Assert.Equal(0, _worker.Statistics.Failures);
+    }
+
+    [Fact]
+    public async Task Drain_DeliveryBehindIt_IsRefusedAndNotTaken()
+    {
+        Assert.True(await _worker.DrainAsync(regardless: false));
+        Assert.Equal(Refusal.ShuttingDown, await DeliverAsync(new Delivery(static _ => { }), new TraceBuilder().Span(1, 1)));
+        Assert.Equal(0, _worker.Statistics.AcceptedSpans);
+    }
+
+    [Fact]
+    public async Task Drain_ExportersFull_SaysSoUntilItIsRegardless()
+    {
+        await DeliverAsync(new Delivery(static _ => { }), new TraceBuilder().Span(1, 1).Error().Span(2, 1).Error());
+        _queue.HasRoom = false;
+        Assert.False(await _worker.DrainAsync(regardless: false));
+        Assert.Equal(0, _queue.Spans);
+        Assert.True(await _worker.DrainAsync(regardless: true));
+        Assert.Equal(2, _queue.Spans);
+    }
+
+    [Fact]
+    public async Task Close_WhateverComesBehindIt_IsRefused()
+    {
+        await DeliverAsync(new Delivery(static _ => { }), new TraceBuilder().Span(1, 1));
+        await _worker.CloseAsync();
+        Assert.Equal(0, _slabs.BytesInUse);
+        Assert.Equal(0, _load.Bytes);
+        _worker.Tick();
+        Assert.Equal(Refusal.ShuttingDown, await DeliverAsync(new Delivery(static _ => { }), new TraceBuilder().Span(1, 1)));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => _worker.AskAsync((_, _) => 1));
+        Assert.Equal(0, _worker.Statistics.Failures);
+    }
+
+    [Fact]
+    public async Task Tick_ScarceRoom_IsEveryShardsInTurn()
+    {
+        await OpenAnewAsync(new ShardRegionOptions { DecisionWait = TimeSpan.FromSeconds(1) });
+        string filler = new('x', 300_000); // each trace fills a request
+        for (ulong trace = 1; trace <= 40; trace++)
+        {
+            await DeliverAsync(new Delivery(static _ => { }), new TraceBuilder().Span(trace, 1).Error().With("filler", filler));
+        }
+
+        _time.Advance(TimeSpan.FromSeconds(2));
+        for (int tick = 0; tick < 8; tick++)
+        {
+            _queue.RoomFor = 1;
+            _worker.Tick();
+            await _worker.AskAsync((_, _) => 1);
+        }
+
+        long[] decided = [.. await _worker.AskAsync((shards, _) => shards.Select(s => s.Decisions.Sum()).ToList())];
+        Assert.Equal(8, decided.Sum());
+        Assert.True(decided.Count(d => d > 0) >= 3, string.Join(' ', decided));
+    }
+
+    [Fact]
+    public async Task Load_TracesThatCome_And_Go_ReturnsToNothing()
+    {
+        await DeliverAsync(new Delivery(static _ => { }), new TraceBuilder().Span(1, 1).Span(2, 1).Span(2, 2));
+        Assert.Equal(2, _load.PendingTraces);
+        Assert.True(_load.Bytes > SlabPool.SlabSize + 64 * 1024);
+        await _worker.DrainAsync(regardless: true);
+        await _worker.AskAsync((_, _) => 1);
+        Assert.Equal(0, _load.PendingTraces);
+        Assert.Equal(_slabs.BytesInUse, _load.Bytes);
+    }
+
+    private void Open(ShardRegionOptions options)
+    {
+        PolicySet policies = PolicyCompiler.Parse(ShardHarness.Errors, new ConfigurationErrors())!;
+        options = options with { ShardCount = 4 };
+        _load = new RegionLoad(_slabs);
+        ShardServices services = new(options, policies, new TokenBuckets(policies.Budgets), _slabs, _queue, new TraceIdHasher(1));
+        ShardAllocation allocation = new(1, Enumerable.Repeat(new ShardOwner("self", 1), 4));
+        _worker = new ShardWorker(0, 1, allocation, services, _load, _time, _time.GetTimestamp());
+    }
+
+    private async Task OpenAnewAsync(ShardRegionOptions options)
+    {
+        await _worker.CloseAsync();
+        Open(options);
+    }
+
+    private async Task<Refusal> DeliverAsync(Delivery delivery, TraceBuilder request)
+    {
+        using FrameBatch batch = RequestFrames.Of(request.ToBytes(), 4);
+        ValueTask<Refusal> acknowledgement = delivery.Begin(batch, 1);
+        _worker.Post(delivery);
+        return await acknowledgement;
+    }
+}
