@@ -18,12 +18,14 @@ public sealed class ShardRouter : ITraceConsumer
     private const int MaxKept = 64;
 
     /// <summary>A batch larger than this is not kept.</summary>
-    private const int MaxKeptBatchBytes = 8 << 20;
+    private const int MaxKeptBatchBytes = 1 << 20;
 
     private readonly IShardRegion _region;
     private readonly TraceIdHasher _hasher;
     private readonly ulong _sender;
     private readonly ConcurrentBag<Buffers> _buffers = [];
+    private readonly long _maxFrameBytes;
+    private long _frameBytes;
     private int _kept;
     private ulong _nextSequence;
 
@@ -31,8 +33,10 @@ public sealed class ShardRouter : ITraceConsumer
     /// <param name="region">Where the frames go.</param>
     /// <param name="incarnation">This run of this node; with the sequence it names a frame.</param>
     /// <param name="hasher">Keys the tables that clients could otherwise flood.</param>
-    public ShardRouter(IShardRegion region, ulong incarnation, TraceIdHasher hasher)
+    /// <param name="maxFrameBytes">Bytes of frames under way at once (<c>limits.in_flight_bytes</c>); a request beyond it is refused.</param>
+    public ShardRouter(IShardRegion region, ulong incarnation, TraceIdHasher hasher, long maxFrameBytes = 256 << 20)
     {
+        _maxFrameBytes = Math.Min(maxFrameBytes, Array.MaxLength);
         _region = region;
         _sender = incarnation;
         _hasher = hasher;
@@ -67,26 +71,36 @@ public sealed class ShardRouter : ITraceConsumer
             return new(error != WireError.None ? IntakeOutcome.Malformed(error, offset) : IntakeOutcome.Taken(0, rejected));
         }
 
+        // A few times the request's own bytes at most, unless somebody wants it to be more.
         ShardAllocation allocation = _region.Allocation;
-        ulong sequence = Interlocked.Add(ref _nextSequence, (ulong)allocation.ShardCount) - (ulong)allocation.ShardCount;
-        if (!buffers.Frames.Write(request.Span, buffers.Split, allocation, ref sequence, buffers.Batch))
+        long frameBytes = buffers.Frames.Measure(buffers.Split, allocation);
+        if (Interlocked.Add(ref _frameBytes, frameBytes) > _maxFrameBytes)
         {
+            Interlocked.Add(ref _frameBytes, -frameBytes);
             Keep(buffers);
-            return new(IntakeOutcome.Refused(Refusal.Memory));
+            return new(IntakeOutcome.Refused(Refusal.InFlightBytes));
         }
 
-        return DeliverAsync(buffers, cancellationToken);
+        ulong sequence = Interlocked.Add(ref _nextSequence, (ulong)allocation.ShardCount) - (ulong)allocation.ShardCount;
+        buffers.Frames.Write(request.Span, buffers.Split, allocation, ref sequence, buffers.Batch);
+        return DeliverAsync(buffers, frameBytes, cancellationToken);
     }
 
-    private async ValueTask<IntakeOutcome> DeliverAsync(Buffers buffers, CancellationToken cancellationToken)
+    private async ValueTask<IntakeOutcome> DeliverAsync(Buffers buffers, long frameBytes, CancellationToken cancellationToken)
     {
         int accepted = buffers.Split.SpanCount;
         int rejected = buffers.Split.RejectedSpans;
-
-        // A delivery that is given up is still read by the shards: its buffers are then left to the garbage collector.
-        Refusal refusal = await _region.DeliverAsync(buffers.Batch, cancellationToken);
-        Keep(buffers);
-        return refusal == Refusal.None ? IntakeOutcome.Taken(accepted, rejected) : IntakeOutcome.Refused(refusal);
+        try
+        {
+            // A delivery that is given up is still read by the shards: its buffers are then left to the garbage collector.
+            Refusal refusal = await _region.DeliverAsync(buffers.Batch, cancellationToken);
+            Keep(buffers);
+            return refusal == Refusal.None ? IntakeOutcome.Taken(accepted, rejected) : IntakeOutcome.Refused(refusal);
+        }
+        finally
+        {
+            Interlocked.Add(ref _frameBytes, -frameBytes);
+        }
     }
 
     private void Keep(Buffers buffers)

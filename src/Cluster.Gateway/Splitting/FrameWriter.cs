@@ -12,12 +12,6 @@ namespace Cluster.Gateway.Splitting;
 /// <param name="sender">This node's incarnation.</param>
 internal sealed class FrameWriter(ulong sender)
 {
-    /// <summary>
-    /// Most bytes of a request's frames together. A resource goes into the frame of every shard once for each of its scopes, so that a
-    /// request can be made that is thousands of times as large in frames; anything sensible is far from this.
-    /// </summary>
-    public const int MaxBatchBytes = 256 << 20;
-
     /// <summary>Arrays longer than this are given up after use.</summary>
     private const int KeptEntries = 64 * 1024;
 
@@ -27,35 +21,40 @@ internal sealed class FrameWriter(ulong sender)
     private int[] _contextStamp = [];
     private int[] _frameContexts = [];
     private int _stamp;
+    private long _total;
 
-    /// <summary>Writes the frames of <paramref name="request"/> into <paramref name="batch"/>, with the terms of <paramref name="allocation"/>.</summary>
-    /// <param name="body">The request that was split.</param>
-    /// <param name="request">What was found in it.</param>
-    /// <param name="allocation">Gives shards their terms.</param>
-    /// <param name="nextSequence">Taken by one for each frame.</param>
-    /// <param name="batch">Receives the frames; what it held before is gone.</param>
-    /// <returns>False, with nothing written, when they would be larger than <see cref="MaxBatchBytes"/>.</returns>
-    public bool Write(ReadOnlySpan<byte> body, SplitRequest request, ShardAllocation allocation, ref ulong nextSequence, FrameBatch batch)
+    /// <summary>
+    /// Bytes that the frames of <paramref name="request"/> will take together, to be asked before <see cref="Write"/>. A resource goes into the
+    /// frame of every shard once for each of its scopes, so that a request can be made that is thousands of times as large in frames.
+    /// </summary>
+    public long Measure(SplitRequest request, ShardAllocation allocation)
     {
         ChainGroupsByShard(request, allocation.ShardCount);
-
-        // First how large the frames are, shard by shard, then the frames.
-        long total = 0;
+        _total = 0;
         for (int shard = 0; shard < allocation.ShardCount; shard++)
         {
             if (_firstGroupOfShard[shard] >= 0)
             {
                 Measure(request, shard, out long length);
-                total += length;
+                _total += length;
             }
         }
 
-        if (total > MaxBatchBytes)
-        {
-            return false;
-        }
+        return _total;
+    }
 
-        Span<byte> bytes = batch.Reset((int)total);
+    /// <summary>
+    /// Writes the frames of the request that was measured last into <paramref name="batch"/>, with the terms of <paramref name="allocation"/>.
+    /// </summary>
+    /// <param name="body">The request that was split.</param>
+    /// <param name="request">What was found in it.</param>
+    /// <param name="allocation">Gives shards their terms; the same as measured with.</param>
+    /// <param name="nextSequence">Taken by one for each frame.</param>
+    /// <param name="batch">Receives the frames; what it held before is gone.</param>
+    /// <exception cref="OverflowException">They are larger than an array can be.</exception>
+    public void Write(ReadOnlySpan<byte> body, SplitRequest request, ShardAllocation allocation, ref ulong nextSequence, FrameBatch batch)
+    {
+        Span<byte> bytes = batch.Reset(checked((int)_total));
         int offset = 0;
         for (int shard = 0; shard < allocation.ShardCount; shard++)
         {
@@ -72,8 +71,6 @@ internal sealed class FrameWriter(ulong sender)
             batch.Add(shard, offset, header.Length, header.SpanCount);
             offset += header.Length;
         }
-
-        return true;
     }
 
     private void ChainGroupsByShard(SplitRequest request, int shardCount)

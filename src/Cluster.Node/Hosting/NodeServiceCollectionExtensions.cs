@@ -46,7 +46,10 @@ internal static class NodeServiceCollectionExtensions
 
         // Doors.
         services.AddSingleton<ITraceConsumer>(provider => new ShardRouter(
-            provider.GetRequiredService<ShardRegion>(), incarnation: RandomNumber(), new TraceIdHasher(RandomNumber())));
+            provider.GetRequiredService<ShardRegion>(),
+            incarnation: RandomNumber(),
+            new TraceIdHasher(RandomNumber()),
+            configuration.Limits.InFlightBytes));
         services.AddOtlpReceiver(configuration.Receiver, configuration.Limits);
 
         // Admin.

@@ -118,7 +118,7 @@ public sealed class ShardRouterTests
                 builder.Scope("s" + i).Span((ulong)i, (ulong)i);
             }
 
-            Assert.Equal(IntakeOutcome.Refused(Refusal.Memory), await _router.ConsumeAsync(builder.ToBytes(), default));
+            Assert.Equal(IntakeOutcome.Refused(Refusal.InFlightBytes), await _router.ConsumeAsync(builder.ToBytes(), default));
         }
 
         Assert.Empty(_region.Frames);
