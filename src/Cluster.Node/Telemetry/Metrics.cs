@@ -71,6 +71,13 @@ public static class Metrics
     internal static readonly MetricDefinition RepeatedSpans = new(
         "actorsampling_repeated_spans_total", MetricType.Counter, "{spans}", "Spans recognised as sent before and counted once.");
 
+    internal static readonly MetricDefinition WorkerFailures = new(
+        "actorsampling_worker_failures_total", MetricType.Counter, "{messages}", "Messages that a worker loop could not finish: a bug, please report.");
+
+    internal static readonly MetricDefinition MatchesGivenUp = new(
+        "actorsampling_matches_given_up_total", MetricType.Counter, "{values}",
+        "Attribute values that took an expression too much work and counted as no match.");
+
     internal static readonly MetricDefinition RejectedSpans = new(
         "actorsampling_rejected_spans_total", MetricType.Counter, "{spans}", "Spans with an invalid trace or span ID.", "door");
 
@@ -196,7 +203,7 @@ public static class Metrics
         PolicyExecutionCount, PolicyExecutionTimeSum, TraceDroppedTooEarly, TracesOnMemory, TracesDroppedTooLarge,
         BuildInfo, Ready,
         PendingTraces, PendingSpans, PendingBytes, SlabBytes, RememberedDecisions,
-        AcceptedSpans, RejectedSpans, RepeatedSpans, Requests, RefusedRequests, ReceivedBytes, InflatedBytes, InFlightBytes,
+        AcceptedSpans, RejectedSpans, RepeatedSpans, WorkerFailures, MatchesGivenUp, Requests, RefusedRequests, ReceivedBytes, InflatedBytes, InFlightBytes,
         Connections, RefusedConnections,
         Completions, PolicyDecidedTraces, PolicyDecidedSpans, KeptTraces, KeptSpans, KeptBytes,
         ExporterQueueBytes, ExporterQueueCapacityBytes, ExporterQueueRequests, ExporterQueueOldest, ExporterInFlightRequests,

@@ -130,6 +130,8 @@ public sealed class MetricsPage
         Write(Metrics.AcceptedSpans, door => door.AcceptedSpans);
         Write(Metrics.RejectedSpans, door => door.RejectedSpans);
         writer.Single(Metrics.RepeatedSpans, statistics.RepeatedSpans);
+        writer.Single(Metrics.WorkerFailures, statistics.WorkerFailures);
+        writer.Single(Metrics.MatchesGivenUp, statistics.MatchesGivenUp);
 
         writer.Begin(Metrics.Requests);
         foreach (DoorSnapshot door in gateway.Doors)

@@ -122,6 +122,12 @@ public sealed class ShardRegionStatistics
     /// <summary>Spans recognised as repeated and counted once.</summary>
     public long RepeatedSpans { get; set; }
 
+    /// <summary>Messages that a worker loop could not finish because of a bug; the loop went on.</summary>
+    public long WorkerFailures { get; set; }
+
+    /// <summary>Attribute values that took a policy's expression too much work, and so counted as no match.</summary>
+    public long MatchesGivenUp { get; set; }
+
     /// <summary>Decisions, by <see cref="Decision"/>.</summary>
     public long[] Decisions { get; set; } = new long[3];
 

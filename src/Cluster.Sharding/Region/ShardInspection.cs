@@ -82,6 +82,8 @@ public sealed class ShardInspection(ShardRegion region) : IShardInspection
             sum.SlabBytes += worker.IndexBytes;
             sum.AcceptedSpans += s.AcceptedSpans;
             sum.RepeatedSpans += s.RepeatedSpans;
+            sum.WorkerFailures += s.Failures;
+            sum.MatchesGivenUp += worker.Services.Program.MatchesGivenUp;
             sum.LateSpansSampled += s.LateSpansSampled;
             sum.LateSpansNotSampled += s.LateSpansNotSampled;
             sum.RememberedDecisions += worker.RememberedDecisions;

@@ -268,14 +268,9 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
     private void RelieveTraceCount(long now)
     {
         long excess = _load.PendingTraces - _services.Options.NumTraces;
-        if (excess <= 0)
+        if (excess > 0)
         {
-            return;
-        }
-
-        for (; excess > 0 && _services.Writer.HasRoom && Oldest() is { } oldest; excess--)
-        {
-            oldest.DecideOldest(CompletionReason.TraceCount, now);
+            DecideOldest(CompletionReason.TraceCount, excess, long.MaxValue, now);
         }
     }
 
@@ -317,25 +312,45 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
             shard.DecideLargerThan(soft / LargeTraceShare, CompletionReason.Memory, now, ref toFree);
         }
 
-        long enough = Held - toFree;
-        while (Held > enough && _services.Writer.HasRoom && Oldest() is { } oldest)
+        DecideOldest(CompletionReason.Memory, long.MaxValue, toFree, now);
+    }
+
+    /// <summary>
+    /// Decides pending traces, the oldest first, to within a 64th of their age (which of a thousand shards' heads is the very oldest costs more to
+    /// know than to decide), until so many are decided, so many bytes are freed, or the exporters have no room.
+    /// </summary>
+    private void DecideOldest(CompletionReason reason, long traces, long bytes, long now)
+    {
+        long enough = Held - bytes;
+        while (traces > 0 && Held > enough && OldestArrival() is { } arrival)
         {
-            oldest.DecideOldest(CompletionReason.Memory, now);
+            long cutoff = arrival + (now - arrival) / 64;
+            foreach (ShardCore shard in _own)
+            {
+                while (traces > 0 && Held > enough && shard.OldestArrival <= cutoff)
+                {
+                    if (!_services.Writer.HasRoom)
+                    {
+                        return;
+                    }
+
+                    shard.DecideOldest(reason, now);
+                    traces--;
+                }
+            }
         }
     }
 
     private long Held => _services.Statistics.PendingBytes + IndexBytes;
 
-    private ShardCore? Oldest()
+    private long? OldestArrival()
     {
-        ShardCore? oldest = null;
-        long arrival = long.MaxValue;
+        long? oldest = null;
         foreach (ShardCore shard in _own)
         {
-            if (shard.OldestArrival is { } candidate && candidate < arrival)
+            if (shard.OldestArrival is { } candidate && !(candidate >= oldest))
             {
-                oldest = shard;
-                arrival = candidate;
+                oldest = candidate;
             }
         }
 

@@ -38,6 +38,8 @@ internal sealed class FakeShards : IShardInspection
         SlabBytes = 1 << 20,
         AcceptedSpans = 500,
         RepeatedSpans = 6,
+        WorkerFailures = 0,
+        MatchesGivenUp = 3,
         Decisions = [28, 9, 1],
         Completions = [0, 30, 4, 0, 1, 2, 1, 0],
         LateSpansSampled = 11,
