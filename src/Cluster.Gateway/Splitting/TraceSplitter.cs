@@ -28,7 +28,7 @@ internal static class TraceSplitter
     public static WireError Split(ReadOnlySpan<byte> body, SplitRequest request, out int offset)
     {
         request.Clear();
-        Walk walk = new(body);
+        RequestWalk walk = new(body);
         bool ok = true;
         while (ok && walk.Position < body.Length)
         {
@@ -42,7 +42,7 @@ internal static class TraceSplitter
         return walk.Error;
     }
 
-    private static bool ResourceSpans(ref Walk walk, int end, SplitRequest request)
+    private static bool ResourceSpans(ref RequestWalk walk, int end, SplitRequest request)
     {
         int firstContext = request.ContextCount;
         int resourceOffset = request.ContextLength;
@@ -125,7 +125,7 @@ internal static class TraceSplitter
         return true;
     }
 
-    private static bool ScopeSpans(ref Walk walk, int end, SplitRequest request)
+    private static bool ScopeSpans(ref RequestWalk walk, int end, SplitRequest request)
     {
         int context = request.AddContext();
         int scopeOffset = request.ContextLength;
@@ -183,7 +183,7 @@ internal static class TraceSplitter
         return true;
     }
 
-    private static bool Scope(ref Walk walk, int end)
+    private static bool Scope(ref RequestWalk walk, int end)
     {
         while (walk.Position < end)
         {
@@ -208,7 +208,7 @@ internal static class TraceSplitter
         return true;
     }
 
-    private static bool Span(ref Walk walk, int end, out TraceId traceId, out bool isValid)
+    private static bool Span(ref RequestWalk walk, int end, out TraceId traceId, out bool isValid)
     {
         traceId = default;
         bool hasSpanId = false;
@@ -291,7 +291,7 @@ internal static class TraceSplitter
     /// The fields of a span as every SDK writes them, tag and length in a byte each: passes over as many as there are. Whatever is
     /// longer, rarer or wrong is left to the walk field by field. Attributes are most of a span, and so of what splitting costs.
     /// </summary>
-    private static void SkipPlainFields(ref Walk walk, int end, ref TraceId traceId, ref bool hasSpanId)
+    private static void SkipPlainFields(ref RequestWalk walk, int end, ref TraceId traceId, ref bool hasSpanId)
     {
         ReadOnlySpan<byte> bytes = walk.Bytes[..end];
         int position = walk.Position;
@@ -358,7 +358,7 @@ internal static class TraceSplitter
         };
     }
 
-    private static bool Event(ref Walk walk, int end)
+    private static bool Event(ref RequestWalk walk, int end)
     {
         while (walk.Position < end)
         {
@@ -384,7 +384,7 @@ internal static class TraceSplitter
         return true;
     }
 
-    private static bool Link(ref Walk walk, int end, ref bool goodIds)
+    private static bool Link(ref RequestWalk walk, int end, ref bool goodIds)
     {
         while (walk.Position < end)
         {
@@ -432,7 +432,7 @@ internal static class TraceSplitter
         return true;
     }
 
-    private static bool Status(ref Walk walk, int end)
+    private static bool Status(ref RequestWalk walk, int end)
     {
         while (walk.Position < end)
         {
@@ -456,7 +456,7 @@ internal static class TraceSplitter
         return true;
     }
 
-    private static bool Resource(ref Walk walk, int end)
+    private static bool Resource(ref RequestWalk walk, int end)
     {
         while (walk.Position < end)
         {
@@ -481,7 +481,7 @@ internal static class TraceSplitter
         return true;
     }
 
-    private static bool KeyValue(ref Walk walk, int end, int depth)
+    private static bool KeyValue(ref RequestWalk walk, int end, int depth)
     {
         while (walk.Position < end)
         {
@@ -505,7 +505,7 @@ internal static class TraceSplitter
         return true;
     }
 
-    private static bool Value(ref Walk walk, int end, int depth)
+    private static bool Value(ref RequestWalk walk, int end, int depth)
     {
         if (depth == MaxValueDepth)
         {
@@ -537,7 +537,7 @@ internal static class TraceSplitter
         return true;
     }
 
-    private static bool List(ref Walk walk, int end, int depth, bool ofKeyValues)
+    private static bool List(ref RequestWalk walk, int end, int depth, bool ofKeyValues)
     {
         while (walk.Position < end)
         {
@@ -581,138 +581,5 @@ internal static class TraceSplitter
         public const uint ScopeSpans = (OtlpFields.ResourceSpans.ScopeSpans << 3) | 2;
         public const uint Scope = (OtlpFields.ScopeSpans.Scope << 3) | 2;
         public const uint SchemaUrl = (OtlpFields.ScopeSpans.SchemaUrl << 3) | 2;
-    }
-
-    /// <summary>
-    /// A position in the whole request, so that every error carries its offset. Unlike <see cref="WireReader"/>, which reads one message, it
-    /// goes in and out of nested ones by a limit and never slices.
-    /// </summary>
-    private ref struct Walk(ReadOnlySpan<byte> bytes)
-    {
-        public readonly ReadOnlySpan<byte> Bytes = bytes;
-        public int Position;
-        public WireError Error;
-
-        public bool Fail(WireError error, int position)
-        {
-            Error = error;
-            Position = position;
-            return false;
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool Tag(int end, out uint tag)
-        {
-            byte first = Bytes[Position];
-            if (first is < 0x80 and >= 8 && (first & 7) <= 5)
-            {
-                tag = first;
-                Position++;
-                return true;
-            }
-
-            return TagSlow(end, out tag);
-        }
-
-        private bool TagSlow(int end, out uint tag)
-        {
-            int start = Position;
-            tag = 0;
-            if (!Varint(end, out ulong value))
-            {
-                return false;
-            }
-
-            if (value > uint.MaxValue || value >> 3 == 0)
-            {
-                return Fail(WireError.BadFieldNumber, start);
-            }
-
-            tag = (uint)value;
-            return (value & 7) <= 5 || Fail(WireError.BadWireType, start);
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool Varint(int end, out ulong value)
-        {
-            int position = Position;
-            if (position < end && Bytes[position] is < 0x80 and var first)
-            {
-                value = first;
-                Position = position + 1;
-                return true;
-            }
-
-            return VarintSlow(end, out value);
-        }
-
-        private bool VarintSlow(int end, out ulong value)
-        {
-            WireReader reader = new(Bytes[Position..end]);
-            if (reader.TryReadVarint(out value))
-            {
-                Position += reader.Position;
-                return true;
-            }
-
-            return Fail(reader.Error, Position);
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool Length(int end, out int limit)
-        {
-            int start = Position;
-            if (Varint(end, out ulong length) && length <= (ulong)(end - Position))
-            {
-                limit = Position + (int)length;
-                return true;
-            }
-
-            limit = start;
-            return Fail(Error == WireError.None ? WireError.Truncated : Error, start);
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool SkipBytes(int end)
-        {
-            bool ok = Length(end, out int limit);
-            Position = limit;
-            return ok;
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool Fixed(int size, int end)
-        {
-            if (end - Position < size)
-            {
-                return Fail(WireError.Truncated, Position);
-            }
-
-            Position += size;
-            return true;
-        }
-
-        /// <summary>Skips a field that is not in the schema; one whose number is, has the wrong wire type.</summary>
-        public bool SkipUnknown(uint tag, int highestKnownField, int end)
-        {
-            if (tag >> 3 <= (uint)highestKnownField)
-            {
-                return Fail(WireError.BadWireType, Position - WireWriter.VarintSize(tag));
-            }
-
-            return Skip(tag, end);
-        }
-
-        public bool Skip(uint tag, int end)
-        {
-            WireReader reader = new(Bytes[Position..end]);
-            if (reader.TrySkip(tag))
-            {
-                Position += reader.Position;
-                return true;
-            }
-
-            return Fail(reader.Error, Position + reader.Position);
-        }
     }
 }

@@ -246,7 +246,8 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
             delivery.Fail(failure);
         }
 
-        RelieveTraceCount(now);
+        // To find the oldest costs a look at every shard: not for each request when thousands may wait, but before a hundredth too many do.
+        RelieveTraceCount(_services.Options.NumTraces / 256, now);
     }
 
     private Refusal Deliver(FrameBatch batch, long now)
@@ -264,11 +265,11 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
         return refusal;
     }
 
-    /// <summary>As many traces as the region has too many, the oldest of this loop.</summary>
-    private void RelieveTraceCount(long now)
+    /// <summary>Decides as many traces as the region has too many, the oldest of this loop, once there are more of them than <paramref name="slack"/>.</summary>
+    private void RelieveTraceCount(long slack, long now)
     {
         long excess = _load.PendingTraces - _services.Options.NumTraces;
-        if (excess > 0)
+        if (excess > slack)
         {
             DecideOldest(CompletionReason.TraceCount, excess, long.MaxValue, now);
         }
@@ -285,6 +286,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
         {
         }
 
+        RelieveTraceCount(slack: 0, now);
         RelieveMemory(now);
         _services.Writer.Flush();
         if (TotalDecisions() != decided)
@@ -316,8 +318,8 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
     }
 
     /// <summary>
-    /// Decides pending traces, the oldest first, to within a 64th of their age (which of a thousand shards' heads is the very oldest costs more to
-    /// know than to decide), until so many are decided, so many bytes are freed, or the exporters have no room.
+    /// Decides pending traces, the oldest first to within a 64th of their age, until so many are decided, so many bytes are freed, or the
+    /// exporters have no room.
     /// </summary>
     private void DecideOldest(CompletionReason reason, long traces, long bytes, long now)
     {
