@@ -29,8 +29,7 @@ public class SplittingBenchmarks
     {
         byte[] request = Next();
         Split(request);
-        _writer.Measure(_split, _allocation);
-        _writer.Write(request, _split, _allocation, ref _sequence, _batch);
+        _writer.Write(request, _writer.Plan(_split, _allocation), ref _sequence, _batch);
         return _batch.Count;
     }
 

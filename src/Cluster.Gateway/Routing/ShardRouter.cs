@@ -73,17 +73,17 @@ public sealed class ShardRouter : ITraceConsumer
 
         // A few times the request's own bytes at most, unless somebody wants it to be more.
         ShardAllocation allocation = _region.Allocation;
-        long frameBytes = buffers.Frames.Measure(buffers.Split, allocation);
-        if (Interlocked.Add(ref _frameBytes, frameBytes) > _maxFrameBytes)
+        FramePlan plan = buffers.Frames.Plan(buffers.Split, allocation);
+        if (Interlocked.Add(ref _frameBytes, plan.Length) > _maxFrameBytes)
         {
-            Interlocked.Add(ref _frameBytes, -frameBytes);
+            Interlocked.Add(ref _frameBytes, -plan.Length);
             Keep(buffers);
             return new(IntakeOutcome.Refused(Refusal.InFlightBytes));
         }
 
         ulong sequence = Interlocked.Add(ref _nextSequence, (ulong)allocation.ShardCount) - (ulong)allocation.ShardCount;
-        buffers.Frames.Write(request.Span, buffers.Split, allocation, ref sequence, buffers.Batch);
-        return DeliverAsync(buffers, frameBytes, cancellationToken);
+        buffers.Frames.Write(request.Span, plan, ref sequence, buffers.Batch);
+        return DeliverAsync(buffers, plan.Length, cancellationToken);
     }
 
     private async ValueTask<IntakeOutcome> DeliverAsync(Buffers buffers, long frameBytes, CancellationToken cancellationToken)

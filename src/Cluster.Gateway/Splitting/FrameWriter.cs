@@ -21,40 +21,40 @@ internal sealed class FrameWriter(ulong sender)
     private int[] _contextStamp = [];
     private int[] _frameContexts = [];
     private int _stamp;
-    private long _total;
 
     /// <summary>
-    /// Bytes that the frames of <paramref name="request"/> will take together, to be asked before <see cref="Write"/>. A resource goes into the
-    /// frame of every shard once for each of its scopes, so that a request can be made that is thousands of times as large in frames.
+    /// Plans the frames of <paramref name="request"/>, so that their size can be looked at before there is memory for them. A resource goes into
+    /// the frame of every shard once for each of its scopes: a request can be made that is thousands of times as large in frames.
     /// </summary>
-    public long Measure(SplitRequest request, ShardAllocation allocation)
+    /// <param name="request">What was found in the request.</param>
+    /// <param name="allocation">Says how many shards there are, and their terms.</param>
+    /// <returns>A plan that is good until the next one.</returns>
+    public FramePlan Plan(SplitRequest request, ShardAllocation allocation)
     {
         ChainGroupsByShard(request, allocation.ShardCount);
-        _total = 0;
+        long total = 0;
         for (int shard = 0; shard < allocation.ShardCount; shard++)
         {
             if (_firstGroupOfShard[shard] >= 0)
             {
                 Measure(request, shard, out long length);
-                _total += length;
+                total += length;
             }
         }
 
-        return _total;
+        return new FramePlan(request, allocation, total);
     }
 
-    /// <summary>
-    /// Writes the frames of the request that was measured last into <paramref name="batch"/>, with the terms of <paramref name="allocation"/>.
-    /// </summary>
+    /// <summary>Writes the planned frames into <paramref name="batch"/>.</summary>
     /// <param name="body">The request that was split.</param>
-    /// <param name="request">What was found in it.</param>
-    /// <param name="allocation">Gives shards their terms; the same as measured with.</param>
+    /// <param name="plan">The latest plan of this writer.</param>
     /// <param name="nextSequence">Taken by one for each frame.</param>
     /// <param name="batch">Receives the frames; what it held before is gone.</param>
     /// <exception cref="OverflowException">They are larger than an array can be.</exception>
-    public void Write(ReadOnlySpan<byte> body, SplitRequest request, ShardAllocation allocation, ref ulong nextSequence, FrameBatch batch)
+    public void Write(ReadOnlySpan<byte> body, in FramePlan plan, ref ulong nextSequence, FrameBatch batch)
     {
-        Span<byte> bytes = batch.Reset(checked((int)_total));
+        (SplitRequest request, ShardAllocation allocation, long total) = plan;
+        Span<byte> bytes = batch.Reset(checked((int)total));
         int offset = 0;
         for (int shard = 0; shard < allocation.ShardCount; shard++)
         {
@@ -188,3 +188,9 @@ internal sealed class FrameWriter(ulong sender)
         }
     }
 }
+
+/// <summary>How the frames of a request will be.</summary>
+/// <param name="Request">What was found in the request.</param>
+/// <param name="Allocation">The shards.</param>
+/// <param name="Length">Bytes of all frames.</param>
+internal readonly record struct FramePlan(SplitRequest Request, ShardAllocation Allocation, long Length);
