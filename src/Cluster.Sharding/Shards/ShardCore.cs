@@ -46,7 +46,7 @@ internal sealed class ShardCore : IDisposable
     private ShardLog _log;
     private TreeTracker? _trees;
     private int[] _frameContexts = new int[16];
-    private long[] _lateSlices = new long[16];
+    private readonly LateSlices _late = new();
 
     /// <summary>An empty shard.</summary>
     /// <param name="id">Its number.</param>
@@ -137,8 +137,8 @@ internal sealed class ShardCore : IDisposable
 
         Span<int> acquired = _frameContexts.AsSpan(0, contexts.Length);
         acquired.Fill(-1);
+        _late.Clear();
         int entry = -1;
-        int late = 0;
         try
         {
             for (int i = 0; i < slices.Length; i++)
@@ -150,7 +150,7 @@ internal sealed class ShardCore : IDisposable
                     int decision = _decisions.Find(slice.TraceId);
                     if (decision != 0)
                     {
-                        FollowDecision(slice, i, decision, ref late);
+                        FollowDecision(slice, i, decision);
                         continue;
                     }
 
@@ -177,7 +177,7 @@ internal sealed class ShardCore : IDisposable
             EndFrame(acquired, entry);
         }
 
-        WriteLate(frame, late);
+        _late.Write(frame, _services.Writer);
         return Refusal.None;
     }
 
@@ -473,49 +473,19 @@ internal sealed class ShardCore : IDisposable
         record.DeadlineReason = reason;
     }
 
-    /// <summary>A slice of a trace that was decided: notes it for <see cref="WriteLate"/> if that was kept.</summary>
-    private void FollowDecision(in FrameSlice slice, int index, int decision, ref int late)
+    /// <summary>A slice of a trace that was decided: noted if that was kept, or gone.</summary>
+    private void FollowDecision(in FrameSlice slice, int index, int decision)
     {
         _decisions.Touch(decision);
         _statistics.AcceptedSpans += slice.SpanCount;
-        if (_decisions[decision].Decision != Decision.Sampled)
+        if (_decisions[decision].Decision == Decision.Sampled)
+        {
+            _statistics.LateSpansSampled += slice.SpanCount;
+            _late.Add(slice.Context, index);
+        }
+        else
         {
             _statistics.LateSpansNotSampled += slice.SpanCount;
-            return;
-        }
-
-        _statistics.LateSpansSampled += slice.SpanCount;
-        if (late == _lateSlices.Length)
-        {
-            Array.Resize(ref _lateSlices, late * 2);
-        }
-
-        _lateSlices[late++] = ((long)slice.Context << 32) | (uint)index;
-    }
-
-    /// <summary>
-    /// Sends late slices on, those under one context together: written one by one, a frame of many traces under a large resource would
-    /// become larger by orders of magnitude, at once and whether or not there is room for it.
-    /// </summary>
-    private void WriteLate(FrameReader frame, int count)
-    {
-        Span<long> late = _lateSlices.AsSpan(0, count);
-        late.Sort();
-        for (int first = 0; first < count;)
-        {
-            int end = first + 1;
-            while (end < count && late[end] >> 32 == late[first] >> 32)
-            {
-                end++;
-            }
-
-            _services.Writer.WriteLate(frame, late[first..end]);
-            first = end;
-        }
-
-        if (_lateSlices.Length > KeptEntries)
-        {
-            _lateSlices = new long[16];
         }
     }
 
