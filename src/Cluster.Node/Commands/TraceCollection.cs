@@ -8,7 +8,7 @@ namespace Cluster.Node.Commands;
 /// <summary>One trace as far as it was read: what a decision is made from.</summary>
 internal sealed class CollectedTrace(TraceId traceId, int conditionWords)
 {
-    private readonly HashSet<ulong> _spanIds = [];
+    private readonly HashSet<(ulong SpanId, ulong Start, ulong End, int Kind, int Length)> _spans = [];
 
     /// <summary>Its ID.</summary>
     public TraceId TraceId { get; } = traceId;
@@ -17,7 +17,7 @@ internal sealed class CollectedTrace(TraceId traceId, int conditionWords)
     public ulong[] Conditions { get; } = new ulong[conditionWords];
 
     /// <summary>Spans, repeated ones counted once.</summary>
-    public int SpanCount => _spanIds.Count;
+    public int SpanCount => _spans.Count;
 
     /// <summary>Protobuf size of all requests with it, its own spans only.</summary>
     public long Bytes { get; set; }
@@ -28,8 +28,12 @@ internal sealed class CollectedTrace(TraceId traceId, int conditionWords)
     /// <summary>Latest end; 0 when no span has one.</summary>
     public ulong EndUnixNano { get; private set; }
 
-    /// <summary>Takes a span ID; false when it was there before.</summary>
-    public bool TryAddSpan(ulong spanId) => _spanIds.Add(spanId);
+    /// <summary>
+    /// Takes a span; false when it was there before. As in a node it is recognised by ID, times, kind and length: client and server
+    /// may share a span ID.
+    /// </summary>
+    public bool TryAddSpan(in SpanFacts facts, int length) =>
+        _spans.Add((facts.SpanId, facts.StartUnixNano, facts.EndUnixNano, facts.Kind, length));
 
     /// <summary>Takes a span's times.</summary>
     public void AddTimes(in SpanFacts facts)
@@ -63,6 +67,7 @@ internal sealed class TraceCollection(PolicyProgram program)
     private readonly List<CollectedTrace> _traces = [];
     private readonly Dictionary<CollectedTrace, long> _resourceParts = [];
     private readonly Dictionary<CollectedTrace, long> _scopeParts = [];
+    private readonly ulong[] _matched = new ulong[program.Set.ConditionWords];
 
     /// <summary>The traces, in order of first appearance.</summary>
     public IReadOnlyList<CollectedTrace> Traces => _traces;
@@ -123,7 +128,7 @@ internal sealed class TraceCollection(PolicyProgram program)
 
     private void AddSpan(ReadOnlySpan<byte> span, ReadOnlySpan<byte> resource)
     {
-        if (!TryReadIds(span, out TraceId traceId, out ulong spanId))
+        if (!TryReadIds(span, out TraceId traceId))
         {
             InvalidSpans++;
             return;
@@ -136,7 +141,9 @@ internal sealed class TraceCollection(PolicyProgram program)
             _traces.Add(trace);
         }
 
-        if (!trace.TryAddSpan(spanId))
+        Array.Clear(_matched);
+        program.ScanSpan(span, _matched, out SpanFacts facts);
+        if (!trace.TryAddSpan(facts, span.Length))
         {
             RepeatedSpans++;
             return;
@@ -147,16 +154,20 @@ internal sealed class TraceCollection(PolicyProgram program)
             program.ScanResource(resource, trace.Conditions);
         }
 
-        program.ScanSpan(span, trace.Conditions, out SpanFacts facts);
+        for (int i = 0; i < _matched.Length; i++)
+        {
+            trace.Conditions[i] |= _matched[i];
+        }
+
         trace.AddTimes(facts);
         _scopeParts[trace] = _scopeParts.GetValueOrDefault(trace) + DelimitedSize(span.Length);
     }
 
-    /// <summary>Reads the IDs and, by passing over all the rest, makes sure that the span is well-formed.</summary>
-    private static bool TryReadIds(ReadOnlySpan<byte> span, out TraceId traceId, out ulong spanId)
+    /// <summary>Reads the trace ID, whether both IDs are valid and, by passing over all the rest, makes sure that the span is well-formed.</summary>
+    private static bool TryReadIds(ReadOnlySpan<byte> span, out TraceId traceId)
     {
         traceId = default;
-        spanId = 0;
+        ulong spanId = 0;
         WireReader reader = new(span);
         while (reader.TryReadTag(out uint tag))
         {

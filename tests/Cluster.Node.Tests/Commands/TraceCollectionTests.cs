@@ -43,6 +43,30 @@ public sealed class TraceCollectionTests
     }
 
     [Fact]
+    public void Add_ClientAndServerWithOneSpanId_CountsBoth()
+    {
+        byte[] shared = Traces().Span(1, 1).Kind(Span.Types.SpanKind.Client).Span(1, 1).Kind(Span.Types.SpanKind.Server).ToBytes();
+
+        _traces.Add(shared);
+        _traces.Add(shared);
+
+        Assert.Equal(2, Assert.Single(_traces.Traces).SpanCount);
+        Assert.Equal(2, _traces.RepeatedSpans);
+    }
+
+    [Fact]
+    public void Add_RepeatedSpanWithOtherValues_CountsTheFirst()
+    {
+        TraceCollection traces = new(PolicyCompiler.Parse(
+            "policies: [{ name: a, type: string_attribute, string_attribute: { key: k, values: [b] } }]",
+            new ConfigurationErrors())!.CreateProgram());
+
+        traces.Add(Traces().Span(1, 1).With("k", "a").Span(1, 1).With("k", "b").ToBytes());
+
+        Assert.Equal(0UL, Assert.Single(traces.Traces).Conditions[0]);
+    }
+
+    [Fact]
     public void Add_ResourceBehindItsSpans_IsReadAllTheSame()
     {
         TraceCollection traces = new(PolicyCompiler.Parse(
