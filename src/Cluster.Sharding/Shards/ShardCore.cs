@@ -559,12 +559,12 @@ internal sealed class ShardCore : IDisposable
         _traces.Remove(trace);
     }
 
-    /// <summary>Bytes that a slice adds around its spans: resource, scope and the lengths of both.</summary>
+    /// <summary>Bytes that a slice adds around its spans: resource, scope, and the tags and lengths of what they are in.</summary>
     private int ContextSize(int context, int spanBytes)
     {
         int resource = _contexts.ResourceFields(context).Length;
         int scope = _contexts.ScopeFields(context).Length;
-        return resource + scope + 1 + WireWriter.VarintSize((uint)(scope + spanBytes));
+        return WireWriter.LengthDelimitedSize(resource + WireWriter.LengthDelimitedSize(scope + spanBytes)) - spanBytes;
     }
 
     private static int SpanBytes(ReadOnlySpan<FrameSlice> slices)
