@@ -45,6 +45,41 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Run_FileThatAnotherNodeWrites_EndsWith1AndLeavesItAlone()
+    {
+        string file = Path.Combine(_folder.FullName, "kept.jsonl");
+        string yaml = """
+            receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+            processors: {tail_sampling: {decision_wait: 100ms, policies: [{name: all, type: always_sample}]}}
+            exporters: {file: {path: "FILE"}}
+            service: {pipelines: {traces: {receivers: [otlp], processors: [tail_sampling], exporters: [file]}}}
+            admin: {endpoint: "127.0.0.1:0"}
+            """.Replace("FILE", file, StringComparison.Ordinal);
+        await using NodeProcess node = await NodeProcess.StartAsync(yaml);
+        using OtlpSender sender = OtlpSender.Http(node.Http);
+        Assert.True((await sender.TrySendAsync(new TraceBuilder().Span(1, 1).ToBytes())).Accepted);
+        await Eventually.HoldsAsync(() => Task.FromResult(new FileInfo(file).Length > 0), () => "the trace is in the file");
+        long length = new FileInfo(file).Length;
+
+        NodeCommand second = await NodeCommand.RunAsync("run", "--config", await WriteAsync("node.yaml", yaml));
+
+        Assert.True(second.ExitCode == 1, second.ToString());
+        Assert.Equal($"actorsampling: cannot start: exporter 'file': {file} is being written by another process", second.Errors.TrimEnd());
+        Assert.Equal(length, new FileInfo(file).Length);
+    }
+
+    [Fact]
+    public async Task Run_AddressOfAnotherMachine_EndsWith1AndNamesIt()
+    {
+        NodeCommand command = await NodeCommand.RunAsync(
+            "--otlp-grpc", "203.0.113.1:4317", "--otlp-http", "127.0.0.1:0", "--admin", "127.0.0.1:0");
+
+        Assert.True(command.ExitCode == 1, command.ToString());
+        Assert.Contains("(one of 203.0.113.1:4317, 127.0.0.1:0, 127.0.0.1:0)", command.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", command.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task PoliciesTest_RecordedTraces_PrintsEveryDecision()
     {
         string policies = await WriteAsync("policies.yaml", """

@@ -64,6 +64,17 @@ internal static class RunCommand
         return await run(configuration with { Demo = demo }, errors.All, cancellationToken);
     }
 
-    private static Option<string?> Address(string name, string description) =>
-        new(name) { Description = description, HelpName = "HOST:PORT" };
+    /// <summary>An address that cannot be one is a wrong command line, not a wrong file.</summary>
+    private static Option<string?> Address(string name, string description)
+    {
+        Option<string?> option = new(name) { Description = description, HelpName = "HOST:PORT" };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: string text }] && !HostPort.TryParse(text, out _, out string problem))
+            {
+                result.AddError($"{name}: {problem}; write an address to listen on as host:port, 127.0.0.1:4317 for example");
+            }
+        });
+        return option;
+    }
 }

@@ -49,8 +49,8 @@ internal static class BatchReader
         }
 
         TimeSpan timeout = batch.Duration("flush_timeout", defaults.Timeout, TimeSpan.FromMilliseconds(1));
-        long minimum = batch.Int64("min_size", 0, 0, int.MaxValue);
-        long maximum = batch.Int64("max_size", 0, 0, int.MaxValue);
+        long minimum = sizer == "bytes" ? batch.ByteSize("min_size", 0) : batch.Int64("min_size", 0, 0, int.MaxValue);
+        long maximum = sizer == "bytes" ? batch.ByteSize("max_size", 0) : batch.Int64("max_size", 0, 0, int.MaxValue);
         if (maximum > 0 && maximum < minimum)
         {
             batch.Error("max_size", $"{maximum} is less than min_size ({minimum})", "use min_size or more");

@@ -78,7 +78,9 @@ internal static class NodeHost
         catch (Exception exception)
             when (exception is IOException or InvalidDataException or FormatException or CryptographicException or SocketException)
         {
-            await Console.Error.WriteLineAsync($"actorsampling: cannot start: {exception.Message}");
+            // The system's words for an address that is not this machine's, or a port that takes privileges, do not name it.
+            string where = exception is SocketException ? $" (one of {string.Join(", ", Addresses(configuration))})" : "";
+            await Console.Error.WriteLineAsync($"actorsampling: cannot start: {exception.Message}{where}");
             if (app is not null)
             {
                 await app.DisposeAsync();
@@ -86,6 +88,17 @@ internal static class NodeHost
 
             return null;
         }
+    }
+
+    private static IEnumerable<string> Addresses(NodeConfiguration configuration)
+    {
+        string?[] all =
+        [
+            configuration.Receiver.Grpc?.Endpoint,
+            configuration.Receiver.Http?.Endpoint,
+            configuration.Admin.Endpoint,
+        ];
+        return all.OfType<string>();
     }
 
     private static ILogger Logger(WebApplication app) => app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Cluster.Node");

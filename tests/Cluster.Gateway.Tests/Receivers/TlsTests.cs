@@ -92,6 +92,35 @@ public sealed class TlsTests : IDisposable
         Assert.ThrowsAny<CryptographicException>(() => TlsCertificates.Load(good with { ClientCaFile = Write("empty.pem", "nothing") }));
     }
 
+    [Fact]
+    public void Load_WrongFiles_MessageNamesKeyAndFile()
+    {
+        TlsServerOptions good = ServerTls();
+        string empty = Write("empty.pem", "nothing");
+
+        Assert.StartsWith(
+            $"tls.cert_file {empty}: ",
+            Assert.ThrowsAny<CryptographicException>(() => TlsCertificates.Load(good with { CertFile = empty })).Message,
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"tls.key_file {empty}: ",
+            Assert.ThrowsAny<CryptographicException>(() => TlsCertificates.Load(good with { KeyFile = empty })).Message,
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"tls.client_ca_file {empty}: ",
+            Assert.ThrowsAny<CryptographicException>(() => TlsCertificates.Load(good with { ClientCaFile = empty })).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_FileThatMayNotBeRead_IsAnIOException()
+    {
+        // Opening a directory is refused like a file without the right to read it, also for root.
+        IOException exception = Assert.ThrowsAny<IOException>(() => TlsCertificates.Load(ServerTls() with { KeyFile = _folder.FullName }));
+
+        Assert.StartsWith($"tls.key_file {_folder.FullName}: ", exception.Message, StringComparison.Ordinal);
+    }
+
     public void Dispose()
     {
         _authority.Dispose();

@@ -65,6 +65,8 @@ public sealed class CommandLineTests : IDisposable
     [Theory]
     [InlineData("walk")]
     [InlineData("--confg", "x")]
+    [InlineData("--otlp-grpc", "4317")]
+    [InlineData("run", "--admin", "127.0.0.1:99999")]
     [InlineData("validate")]
     [InlineData("policies")]
     [InlineData("policies", "test", "--config", "x")]

@@ -137,6 +137,7 @@ public sealed class NodeConfigurationReaderTests
 
     [Theory]
     [InlineData("min_size: 1000, max_size: 2000, sizer: bytes, flush_timeout: 1s", 1000, 2000, 1000)]
+    [InlineData("min_size: 64KiB, max_size: 1MiB, sizer: bytes", 64 << 10, 1 << 20, 200)]
     [InlineData("min_size: 1000, max_size: 2000", 512_000, 1_024_000, 200)]
     [InlineData("min_size: 8192", 2 << 20, 2 << 20, 200)]
     [InlineData("flush_timeout: 50ms", 512 << 10, 2 << 20, 50)]

@@ -200,6 +200,24 @@ public sealed class ExportPipelineTests
     }
 
     [Fact]
+    public void Create_CaFileWithoutCertificate_NamesTheExporterAndTheFile()
+    {
+        string file = Path.GetTempFileName();
+        OtlpGrpcExporterOptions options = new()
+        {
+            Id = "otlp/tempo",
+            Endpoint = new Uri("https://tempo:4317"),
+            Tls = new TlsClientOptions { CaFile = file },
+        };
+
+        InvalidDataException exception = Assert.Throws<InvalidDataException>(
+            () => ExporterFactory.Create([options], _time, NullLoggerFactory.Instance, () => 0.5));
+
+        Assert.Equal($"exporter 'otlp/tempo': tls.ca_file {file}: it holds no certificate", exception.Message);
+        File.Delete(file);
+    }
+
+    [Fact]
     public void Create_TwoExportersOfOneFile_NamesTheSecond()
     {
         string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());

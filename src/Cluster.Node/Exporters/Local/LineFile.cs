@@ -9,6 +9,9 @@ internal sealed class LineFile : IDisposable
 {
     private const int ScanSize = 64 << 10;
 
+    /// <summary>EAGAIN.</summary>
+    private const int LockedByAnother = 11;
+
     private readonly Stream _stream;
     private readonly bool _device;
     private bool _unfinished;
@@ -36,12 +39,21 @@ internal sealed class LineFile : IDisposable
         bool device = path.StartsWith("/dev/", StringComparison.Ordinal);
         FileStream stream = new(
             path,
-            keep || device ? FileMode.OpenOrCreate : FileMode.Create,
+            FileMode.OpenOrCreate,
             device ? FileAccess.Write : FileAccess.ReadWrite,
             FileShare.ReadWrite | FileShare.Delete,
             bufferSize: 0);
         try
         {
+            if (!device)
+            {
+                Claim(stream, path);
+                if (!keep)
+                {
+                    stream.SetLength(0);
+                }
+            }
+
             long whole = device ? 0 : WholeLines(stream);
             cut = device ? 0 : stream.Length - whole;
             if (cut > 0)
@@ -55,6 +67,31 @@ internal sealed class LineFile : IDisposable
         {
             stream.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>
+    /// One process writes a file: a node that is started twice by mistake must not empty what the first one has written. The lock is
+    /// one byte that no file reaches, so readers and tools that move the file are not disturbed.
+    /// </summary>
+    private static void Claim(FileStream stream, string path)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        try
+        {
+            stream.Lock(long.MaxValue - 1, 1);
+        }
+        catch (IOException exception) when (exception.HResult == LockedByAnother)
+        {
+            throw new IOException($"{path} is being written by another process", exception);
+        }
+        catch (IOException)
+        {
+            // A file system without locks: as it was before.
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Security;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
 namespace Cluster.Node.Exporters.Otlp;
@@ -115,6 +116,11 @@ internal static class OtlpTransport
         {
             X509ChainPolicy policy = new() { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
             policy.CustomTrustStore.ImportFromPemFile(caFile);
+            if (policy.CustomTrustStore.Count == 0)
+            {
+                throw new CryptographicException($"tls.ca_file {caFile}: it holds no certificate");
+            }
+
             tls.CertificateChainPolicy = policy;
         }
 
