@@ -188,7 +188,17 @@ internal sealed class RequestBodyReader(InFlightBytes inFlight, RequestDeadline 
         {
             if (!reader.TryRead(out ReadResult result))
             {
-                result = await reader.ReadAsync(deadline.ForBody());
+                // Not by a token of the read's own: a read that is given up by one is still pending when the server wants to drain the body.
+                using (deadline.ForBody().UnsafeRegister(static pending => ((PipeReader)pending!).CancelPendingRead(), reader))
+                {
+                    result = await reader.ReadAsync(CancellationToken.None);
+                }
+            }
+
+            if (result.IsCanceled)
+            {
+                reader.AdvanceTo(result.Buffer.Start);
+                return (default, BodyFault.TimedOut);
             }
 
             return (result, BodyFault.None);

@@ -49,7 +49,7 @@ internal static class OwnBlocksReader
 
         bool hardOnly = limits.Has("memory_hard") && !limits.Has("memory_soft");
         long hard = hardOnly ? limits.ByteSize("memory_hard", soft + soft / 4, 1 << 20) : 0;
-        soft = limits.ByteSize("memory_soft", hardOnly ? hard / 5 * 4 : soft, hardOnly ? 0 : 1 << 20);
+        soft = limits.ByteSize("memory_soft", hardOnly ? hard / 5 * 4 : soft, hardOnly ? 0 : 16 << 20);
         hard = hardOnly ? hard : limits.ByteSize("memory_hard", soft + soft / 4, 1 << 20);
         if (hard < soft)
         {

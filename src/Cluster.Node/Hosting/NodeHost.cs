@@ -55,8 +55,7 @@ internal static class NodeHost
         Task demo = configuration.Demo ? RunDemoAsync(app, signals.First) : Task.CompletedTask;
         await signals.First.WhenCancelledAsync();
         await demo;
-        await DrainAsync(app, logger, signals.Second);
-        return CommandLine.Good;
+        return await DrainAsync(app, logger, signals.Second) ? CommandLine.Good : CommandLine.FoundWrong;
     }
 
     /// <summary>Listens on every address; null, with the reason on standard error, when it cannot.</summary>
@@ -117,7 +116,9 @@ internal static class NodeHost
         logger.Ready();
     }
 
-    private static async Task DrainAsync(WebApplication app, ILogger logger, CancellationToken atOnce)
+    /// <summary>Ends the node.</summary>
+    /// <returns>Whether everything kept was sent.</returns>
+    private static async Task<bool> DrainAsync(WebApplication app, ILogger logger, CancellationToken atOnce)
     {
         NodeState state = app.Services.GetRequiredService<NodeState>();
         ShardRegion region = app.Services.GetRequiredService<ShardRegion>();
@@ -137,7 +138,8 @@ internal static class NodeHost
         await app.StopAsync(stopNow.Token);
         await region.DisposeAsync();
         logger.Stopped(
-            (TimeProvider.System.GetUtcNow() - state.StartedAt).TotalSeconds, statistics.AcceptedSpans, statistics.KeptSpans);
+            Math.Round((TimeProvider.System.GetUtcNow() - state.StartedAt).TotalSeconds, 1), statistics.AcceptedSpans, statistics.KeptSpans);
+        return sending.IsCompletedSuccessfully && (await sending).Complete;
     }
 
     private static Task RunDemoAsync(WebApplication app, CancellationToken stop)

@@ -42,7 +42,7 @@ public sealed class ShardInspection(ShardRegion region) : IShardInspection
     /// <inheritdoc/>
     public async Task<IReadOnlyList<DecidedTrace>> GetDecidedTracesAsync(Decision? decision, int limit, CancellationToken cancellationToken)
     {
-        List<DecidedTrace> all = await CollectAsync((shards, now) => Latest(shards, decision, limit, now), cancellationToken);
+        List<DecidedTrace> all = await CollectAsync((shards, _) => Latest(shards, decision, limit), cancellationToken);
         return [.. all.OrderByDescending(d => d.DecidedAt).Take(limit)];
     }
 
@@ -60,7 +60,7 @@ public sealed class ShardInspection(ShardRegion region) : IShardInspection
             }
 
             int entry = shard.Remembered.Find(traceId);
-            return entry != 0 ? DescribeDecided(shard, entry, now) : null;
+            return entry != 0 ? DescribeDecided(shard, entry) : null;
         }).WaitAsync(cancellationToken);
     }
 
@@ -145,7 +145,7 @@ public sealed class ShardInspection(ShardRegion region) : IShardInspection
     private static IEnumerable<PendingTrace> Sort(IEnumerable<PendingTrace> traces, TraceOrder order) =>
         order == TraceOrder.Size ? traces.OrderByDescending(t => t.Bytes) : traces.OrderByDescending(t => t.Age);
 
-    private List<DecidedTrace> Latest(IReadOnlyList<ShardCore> shards, Decision? decision, int limit, long now)
+    private List<DecidedTrace> Latest(IReadOnlyList<ShardCore> shards, Decision? decision, int limit)
     {
         List<DecidedTrace> latest = [];
         foreach (ShardCore shard in shards)
@@ -163,7 +163,7 @@ public sealed class ShardInspection(ShardRegion region) : IShardInspection
                     if (decision is null || shard.Remembered[entry].Decision == decision)
                     {
                         left--;
-                        latest.Add(Brief(shard, entry, now, region.Time.GetUtcNow()));
+                        latest.Add(Brief(shard, entry));
                     }
                 }
             }
@@ -194,7 +194,7 @@ public sealed class ShardInspection(ShardRegion region) : IShardInspection
         return new TraceStatus(Brief(shard, trace, now), null, services.Program.Explain(evidence, votes), spans);
     }
 
-    private TraceStatus DescribeDecided(ShardCore shard, int entry, long now)
+    private TraceStatus DescribeDecided(ShardCore shard, int entry)
     {
         ref readonly RememberedDecision decision = ref shard.Remembered[entry];
         Vote[] votes = shard.Remembered.Votes(entry);
@@ -209,7 +209,7 @@ public sealed class ShardInspection(ShardRegion region) : IShardInspection
         };
         return new TraceStatus(
             null,
-            Brief(shard, entry, now, region.Time.GetUtcNow()),
+            Brief(shard, entry),
             region.WorkerOfShard(shard.Id).Services.Program.Explain(evidence, votes),
             []);
     }
@@ -227,7 +227,7 @@ public sealed class ShardInspection(ShardRegion region) : IShardInspection
             record.RootArrival != 0);
     }
 
-    private DecidedTrace Brief(ShardCore shard, int entry, long now, DateTimeOffset utcNow)
+    private DecidedTrace Brief(ShardCore shard, int entry)
     {
         ref readonly RememberedDecision decision = ref shard.Remembered[entry];
         return new DecidedTrace(
@@ -239,7 +239,7 @@ public sealed class ShardInspection(ShardRegion region) : IShardInspection
             decision.SpanCount,
             decision.Bytes,
             decision.DurationNanoseconds / 1_000_000,
-            utcNow - TimeSpan.FromMilliseconds(now - decision.DecidedAt));
+            region.StartedAt + TimeSpan.FromMilliseconds(decision.DecidedAt));
     }
 
     private static SpanSummary Summarize(OtlpSpan span) => new(

@@ -63,6 +63,7 @@ public sealed class ShardRegion : IShardRegion, IAsyncDisposable
         Policies = policies;
         Time = time;
         Start = time.GetTimestamp();
+        StartedAt = time.GetUtcNow();
         _giveBack = GiveBack;
         _load = new RegionLoad(_slabs);
         int workers = Math.Clamp(options.Workers, 1, Math.Min(allocation.ShardCount, MaxWorkers));
@@ -93,6 +94,9 @@ public sealed class ShardRegion : IShardRegion, IAsyncDisposable
 
     /// <summary>Timestamp that monotonic milliseconds count from.</summary>
     internal long Start { get; }
+
+    /// <summary>The same moment on the wall clock.</summary>
+    internal DateTimeOffset StartedAt { get; }
 
     internal ShardWorker[] Workers => _workers;
 
