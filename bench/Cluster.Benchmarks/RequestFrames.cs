@@ -17,7 +17,7 @@ internal sealed class RequestFrames
     {
         var split = new SplitRequest(new TraceIdHasher(1));
         var writer = new FrameWriter(sender: 1);
-        var allocation = new ShardAllocation(1, [new ShardOwner("node", 1)]);
+        var allocation = ShardAllocation.Alone(new MemberId("node", 1), 1);
         using var batch = new FrameBatch();
         ulong sequence = 0;
         _frames = [.. BenchmarkRequests.All().Select(request =>

@@ -15,7 +15,7 @@ public class SplittingBenchmarks
     private readonly SplitRequest _split = new(new TraceIdHasher(1));
     private readonly FrameWriter _writer = new(sender: 1);
     private readonly FrameBatch _batch = new();
-    private readonly ShardAllocation _allocation = new(1, Enumerable.Repeat(new ShardOwner("node", 1), 128));
+    private readonly ShardAllocation _allocation = ShardAllocation.Alone(new MemberId("node", 1), 128);
     private ulong _sequence;
     private int _next;
 

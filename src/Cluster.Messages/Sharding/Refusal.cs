@@ -26,4 +26,16 @@ public enum Refusal
 
     /// <summary>The owner did not acknowledge before the client's deadline.</summary>
     DeadlineExceeded = 6,
+
+    /// <summary>The owner's lease on its place in the cluster may have ended, so it acknowledges nothing; another takes over, or the lease is renewed.</summary>
+    LeaseEnded = 7,
+
+    /// <summary>Fewer in-sync copies of a shard than <c>cluster.min_in_sync</c>.</summary>
+    NotEnoughInSync = 8,
+
+    /// <summary>The owner or a replica is slow: as much as may be is on its way to it.</summary>
+    PeerBusy = 9,
+
+    /// <summary>No node owns the shard at the moment, or its owner cannot be reached.</summary>
+    OwnerUnreachable = 10,
 }

@@ -1,30 +1,58 @@
 namespace Cluster.Messages.Sharding;
 
 /// <summary>
-/// Who owns which shard: the coordinator's answer, immutable and versioned. Readers swap in a newer one atomically and never go back.
+/// Who holds which shard: the coordinator's answer, immutable and versioned. Readers swap in a newer one atomically and never go back.
 /// </summary>
 public sealed class ShardAllocation
 {
-    private readonly ShardOwner[] _owners;
+    private readonly ShardAssignment[] _shards;
 
-    /// <summary>An allocation of <paramref name="owners"/>, one a shard.</summary>
-    public ShardAllocation(long version, IEnumerable<ShardOwner> owners)
+    /// <summary>An allocation of <paramref name="shards"/>, in order of their numbers.</summary>
+    public ShardAllocation(long version, IEnumerable<ShardAssignment> shards)
     {
         Version = version;
-        _owners = [.. owners];
+        _shards = [.. shards];
     }
 
-    /// <summary>Rises with every change.</summary>
+    /// <summary>Rises with every change; 0 before the first.</summary>
     public long Version { get; }
 
     /// <summary>Shards in the cluster.</summary>
-    public int ShardCount => _owners.Length;
+    public int ShardCount => _shards.Length;
 
-    /// <summary>The owner of a shard.</summary>
-    public ShardOwner this[int shard] => _owners[shard];
+    /// <summary>Who holds a shard.</summary>
+    public ShardAssignment this[int shard] => _shards[shard];
+
+    /// <summary>All shards of one member, version 1, term 1, no replicas: what a node alone has.</summary>
+    public static ShardAllocation Alone(MemberId member, int shardCount) =>
+        new(1, Enumerable.Repeat(new ShardAssignment(member, 1, []), shardCount));
 }
 
-/// <summary>One ownership of one shard.</summary>
-/// <param name="Node">ID of the owning node.</param>
-/// <param name="Term">Fencing number: rises with every change of owner; a message with a lower one is refused.</param>
-public readonly record struct ShardOwner(string Node, uint Term);
+/// <summary>Who holds one shard.</summary>
+/// <param name="Primary">The owner: hosts the shard's trace actors, acknowledges and decides. Nobody until the first member is there.</param>
+/// <param name="Term">Fencing number of this ownership: rises with every change of the primary; a message with a lower one is refused.</param>
+/// <param name="Replicas">Copies on other members, never the primary.</param>
+public sealed record ShardAssignment(MemberId Primary, uint Term, IReadOnlyList<ShardCopy> Replicas)
+{
+    /// <summary>The copy on a member; null when it has none.</summary>
+    public ShardCopy? CopyOn(MemberId member)
+    {
+        foreach (ShardCopy copy in Replicas)
+        {
+            if (copy.Member == member)
+            {
+                return copy;
+            }
+        }
+
+        return null;
+    }
+}
+
+/// <summary>A copy of a shard's log and decisions beside the primary's.</summary>
+/// <param name="Member">Who holds it.</param>
+/// <param name="Since">Version of the allocation that added it: tells one stay on a member from the next.</param>
+/// <param name="InSync">
+/// Whether it has everything that was acknowledged, and may so become primary. One that is not is a learner: it is being filled.
+/// </param>
+public sealed record ShardCopy(MemberId Member, long Since, bool InSync);

@@ -31,8 +31,7 @@ internal static class NodeHost
         NodeConfiguration configuration, IReadOnlyList<ConfigurationError> warnings, CancellationToken cancellationToken)
     {
         string nodeId = Environment.MachineName;
-        ShardAllocation allocation =
-            await NodeServiceCollectionExtensions.AllocateAloneAsync(nodeId, configuration.Sharding.ShardCount, cancellationToken);
+        ShardAllocation allocation = ShardAllocation.Alone(new MemberId(nodeId, 1), configuration.Sharding.ShardCount);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         LoggingSetup.Configure(builder.Logging, configuration.Logging);

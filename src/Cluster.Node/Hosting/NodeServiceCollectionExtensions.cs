@@ -11,7 +11,6 @@ using Cluster.Node.Configuration;
 using Cluster.Node.Exporters;
 using Cluster.Node.Telemetry;
 using Cluster.Sampling.Decisions;
-using Cluster.Sharding.Coordination;
 using Cluster.Sharding.Region;
 using Cluster.Sharding.Traces;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -80,15 +79,11 @@ internal static class NodeServiceCollectionExtensions
         return services;
     }
 
-    /// <summary>The cluster of a single node: all shards, by an allocation made in a store of its own.</summary>
-    public static ValueTask<ShardAllocation> AllocateAloneAsync(string nodeId, int shardCount, CancellationToken cancellationToken) =>
-        new ShardCoordinator(new InMemoryClusterStore()).AllocateToAsync(nodeId, shardCount, cancellationToken);
-
     /// <summary>A region and a router to it that no door leads to. Whoever asked for the region disposes it.</summary>
     public static (ShardRegion Region, ITraceConsumer Router) CreateApart(
         ShardRegionOptions options, PolicySet policies, IKeptTraceQueue queue, TimeProvider time)
     {
-        ShardAllocation allocation = new(1, Enumerable.Repeat(new ShardOwner("apart", 1), options.ShardCount));
+        ShardAllocation allocation = ShardAllocation.Alone(new MemberId("apart", 1), options.ShardCount);
         ShardRegion region = new(options, policies, new TokenBuckets(policies.Budgets), allocation, queue, time, new TraceIdHasher(RandomNumber()));
         return (region, new ShardRouter(region, incarnation: 0, new TraceIdHasher(RandomNumber())));
     }

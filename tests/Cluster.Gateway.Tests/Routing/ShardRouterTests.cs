@@ -152,7 +152,7 @@ public sealed class ShardRouterTests
 
     private sealed class SilentRegion : IShardRegion
     {
-        public ShardAllocation Allocation { get; } = new(1, Enumerable.Repeat(new ShardOwner("self", 5), 8));
+        public ShardAllocation Allocation { get; } = new(1, Enumerable.Repeat(new ShardAssignment(new MemberId("self", 1), 5, []), 8));
 
         public Refusal Admission => Refusal.None;
 
@@ -165,7 +165,7 @@ public sealed class ShardRouterTests
 
         public Refusal Refusal { get; set; }
 
-        public ShardAllocation Allocation { get; } = new(1, Enumerable.Repeat(new ShardOwner("self", 5), shards));
+        public ShardAllocation Allocation { get; } = new(1, Enumerable.Repeat(new ShardAssignment(new MemberId("self", 1), 5, []), shards));
 
         public Refusal Admission { get; set; }
 

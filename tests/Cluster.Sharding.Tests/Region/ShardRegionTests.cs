@@ -5,7 +5,6 @@ using Cluster.Messages.Sharding;
 using Cluster.Sampling.Configuration;
 using Cluster.Sampling.Decisions;
 using Cluster.Sampling.Policies;
-using Cluster.Sharding.Coordination;
 using Cluster.Sharding.Region;
 using Cluster.Sharding.Tests.Shards;
 using Cluster.Sharding.Traces;
@@ -343,26 +342,12 @@ public sealed class ShardRegionTests : IAsyncLifetime
         Assert.Equal([7ul, 4, 1], largest.Select(t => t.TraceId.Low)); // 7 x 7 = 49, 4 x 7 = 28, 1 x 7
     }
 
-    [Fact]
-    public async Task Coordinator_SecondStart_RaisesEveryTerm()
-    {
-        await OpenAsync(new ShardRegionOptions());
-        ShardCoordinator coordinator = new(new InMemoryClusterStore());
-        ShardAllocation first = await coordinator.AllocateToAsync("a", 4, default);
-        ShardAllocation second = await coordinator.AllocateToAsync("b", 4, default);
-
-        Assert.True(second.Version > first.Version);
-        Assert.All(Enumerable.Range(0, 4), shard => Assert.Equal((new ShardOwner("a", 1), new ShardOwner("b", 2)), (first[shard], second[shard])));
-        InvalidOperationException wrong = await Assert.ThrowsAsync<InvalidOperationException>(async () => await coordinator.AllocateToAsync("c", 8, default));
-        Assert.Contains("4 shards", wrong.Message, StringComparison.Ordinal);
-    }
-
     private async Task OpenAsync(ShardRegionOptions options, string configuration = ShardHarness.Errors)
     {
         ConfigurationErrors errors = new();
         PolicySet policies = PolicyCompiler.Parse(configuration, errors)!;
         Assert.False(errors.HasErrors, string.Join('\n', errors.All));
-        ShardAllocation allocation = await new ShardCoordinator(new InMemoryClusterStore()).AllocateToAsync("self", 16, default);
+        ShardAllocation allocation = ShardAllocation.Alone(new MemberId("self", 1), 16);
         _region = new ShardRegion(
             options with { ShardCount = 16 }, policies, new TokenBuckets(policies.Budgets), allocation, _queue, _time, new TraceIdHasher(3));
         _inspection = new ShardInspection(_region);

@@ -118,7 +118,7 @@ internal sealed class ShardHarness : IDisposable
     {
         private readonly List<byte[]> _frames = [];
 
-        public ShardAllocation Allocation { get; } = new(1, [new ShardOwner("self", 1)]);
+        public ShardAllocation Allocation { get; } = ShardAllocation.Alone(new MemberId("self", 1), 1);
 
         public Refusal Admission => Refusal.None;
 
@@ -203,7 +203,7 @@ internal sealed class QueueFake : IKeptTraceQueue
 /// <summary>Requests as a gateway hands them to a region of so many shards.</summary>
 internal sealed class RequestFrames(int shards, FrameBatch copy) : IShardRegion
 {
-    public ShardAllocation Allocation { get; } = new(1, Enumerable.Repeat(new ShardOwner("self", 1), shards));
+    public ShardAllocation Allocation { get; } = ShardAllocation.Alone(new MemberId("self", 1), shards);
 
     public Refusal Admission => Refusal.None;
 

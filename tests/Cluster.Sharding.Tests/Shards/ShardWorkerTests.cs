@@ -159,7 +159,7 @@ public sealed class ShardWorkerTests : IAsyncLifetime
         options = options with { ShardCount = 4 };
         _load = new RegionLoad(_slabs);
         ShardServices services = new(options, policies, new TokenBuckets(policies.Budgets), _slabs, _queue, new TraceIdHasher(1));
-        ShardAllocation allocation = new(1, Enumerable.Repeat(new ShardOwner("self", 1), 4));
+        ShardAllocation allocation = ShardAllocation.Alone(new MemberId("self", 1), 4);
         _worker = new ShardWorker(0, 1, allocation, services, _load, _time, _time.GetTimestamp());
     }
 

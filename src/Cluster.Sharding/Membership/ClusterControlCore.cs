@@ -1,0 +1,130 @@
+using Cluster.Messages.Sharding;
+using Cluster.Sharding.Coordination;
+using Cluster.Sharding.Store;
+
+namespace Cluster.Sharding.Membership;
+
+/// <summary>
+/// One node's part in the cluster's control: it is a member under a lease, may be the coordinator, and follows the allocation. A synchronous state
+/// machine: answers and changes of the store, reports and time come in; requests to the store and what this node now knows go out through
+/// <see cref="IClusterControlEffects"/>. Used by one thread at a time.
+/// </summary>
+internal sealed class ClusterControlCore
+{
+    /// <summary>A node that is not in the cluster yet.</summary>
+    public ClusterControlCore(ClusterControlOptions options, Member self, IClusterControlEffects effects)
+    {
+        _ = (options, self, effects);
+    }
+
+    /// <summary>Begins to join.</summary>
+    public void Start(long now) => throw new NotImplementedException();
+
+    /// <summary>Time has passed; to be called several times a second.</summary>
+    public void Advance(long now) => throw new NotImplementedException();
+
+    /// <summary>The store answered a request, or it failed.</summary>
+    public void Answered(StoreRequest request, StoreAnswer answer, long now) => throw new NotImplementedException();
+
+    /// <summary>Something changed in the store.</summary>
+    public void Changed(StoreChanges changes, long now) => throw new NotImplementedException();
+
+    /// <summary>What this node's primaries now say of their copies: all of it.</summary>
+    public void SetReports(IReadOnlyList<ShardReport> reports, long now) => throw new NotImplementedException();
+
+    /// <summary>This node wants to leave: its shards are to be moved away.</summary>
+    public void Drain(long now) => throw new NotImplementedException();
+
+    /// <summary>This node is gone from now on: its lease is revoked.</summary>
+    public void Leave(long now) => throw new NotImplementedException();
+}
+
+/// <summary>What a <see cref="ClusterControlCore"/> wants done. Called from inside its methods; must not call back into it.</summary>
+internal interface IClusterControlEffects
+{
+    /// <summary>Asks the store; the answer comes by <see cref="ClusterControlCore.Answered"/>, in any order, or as a failure.</summary>
+    void Request(StoreRequest request);
+
+    /// <summary>Ends the watch there may be, and begins one.</summary>
+    void Watch(string prefix, long afterRevision);
+
+    /// <summary>What this node now knows of the cluster. Never older than the one before.</summary>
+    void Publish(ClusterSnapshot snapshot);
+
+    /// <summary>Until when this node's lease is known to last; monotonic milliseconds.</summary>
+    void SetAuthority(long validUntil);
+
+    /// <summary>This node cannot be in this cluster: another number of shards, another format, its name taken.</summary>
+    void Reject(string problem);
+}
+
+/// <summary>A request to the store.</summary>
+internal abstract record StoreRequest
+{
+    private StoreRequest()
+    {
+    }
+
+    /// <summary><see cref="IClusterStore.ListAsync"/>; answered by <see cref="StoreAnswer.Listed"/>.</summary>
+    public sealed record List(string Prefix) : StoreRequest;
+
+    /// <summary><see cref="IClusterStore.TryCommitAsync"/>; answered by <see cref="StoreAnswer.Committed"/>.</summary>
+    public sealed record Commit(StoreTransaction Transaction) : StoreRequest;
+
+    /// <summary><see cref="IClusterStore.GrantLeaseAsync"/>; answered by <see cref="StoreAnswer.Granted"/>.</summary>
+    public sealed record Grant(TimeSpan TimeToLive) : StoreRequest;
+
+    /// <summary><see cref="IClusterStore.KeepAliveAsync"/>; answered by <see cref="StoreAnswer.KeptAlive"/>.</summary>
+    public sealed record KeepAlive(long Lease) : StoreRequest;
+
+    /// <summary><see cref="IClusterStore.RevokeLeaseAsync"/>; answered by <see cref="StoreAnswer.Revoked"/>.</summary>
+    public sealed record Revoke(long Lease) : StoreRequest;
+}
+
+/// <summary>An answer of the store.</summary>
+internal abstract record StoreAnswer
+{
+    private StoreAnswer()
+    {
+    }
+
+    /// <summary>What is under the prefix.</summary>
+    public sealed record Listed(StoreSnapshot Snapshot) : StoreAnswer;
+
+    /// <summary>The revision, or null when a condition did not hold.</summary>
+    public sealed record Committed(long? Revision) : StoreAnswer;
+
+    /// <summary>The lease.</summary>
+    public sealed record Granted(long Lease) : StoreAnswer;
+
+    /// <summary>False when the lease has ended.</summary>
+    public sealed record KeptAlive(bool Alive) : StoreAnswer;
+
+    /// <summary>Done.</summary>
+    public sealed record Revoked : StoreAnswer;
+
+    /// <summary>No answer: the store cannot be reached. What was asked may have happened.</summary>
+    public sealed record Failed(string Problem) : StoreAnswer;
+}
+
+/// <summary>How a node is a member, and how the coordinator allocates.</summary>
+internal sealed record ClusterControlOptions
+{
+    /// <summary>Shards, the same on every node.</summary>
+    public int ShardCount { get; init; } = 128;
+
+    /// <summary>Copies of each shard beside the primary's (<c>cluster.replicas</c>).</summary>
+    public int Replicas { get; init; } = 1;
+
+    /// <summary>Copies, the primary's included, without which nothing is acknowledged (<c>cluster.min_in_sync</c>).</summary>
+    public int MinInSync { get; init; } = 1;
+
+    /// <summary>After how long a silent node is taken for dead (<c>cluster.lease_ttl</c>).</summary>
+    public TimeSpan LeaseTimeToLive { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>By how much earlier, by its own clock, a node believes that its lease has ended.</summary>
+    public TimeSpan LeaseMargin { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Learners that are filled at once, in the whole cluster.</summary>
+    public int MovesInFlight { get; init; } = 16;
+}
