@@ -51,6 +51,9 @@ internal sealed record SimOptions
     /// <summary>Faults at set times; null for those of the seed.</summary>
     public IReadOnlyList<Fault>? Faults { get; init; }
 
+    /// <summary>Whether the faults may take more than the cluster can stand.</summary>
+    public bool MayLose { get; init; }
+
     /// <summary>What is done wrong on purpose.</summary>
     public Mutation Mutation { get; init; }
 

@@ -155,9 +155,18 @@ internal sealed class SimWorld : IDisposable
         node.End();
         Network.Ended(process, quietly);
         Store.Forget(process);
-        Checks.Ended(process);
         process.Dispose();
     }
+
+    /// <summary>A process may not be in the cluster: it ends, and somebody starts it again.</summary>
+    public void Rejected(SimProcess process) => Scheduler.After(1, () =>
+    {
+        if (process.Node.Process == process)
+        {
+            Kill(process.Node, quietly: false);
+            Scheduler.After(Scheduler.Second, () => Launch(process.Node));
+        }
+    });
 
     /// <inheritdoc/>
     public void Dispose()

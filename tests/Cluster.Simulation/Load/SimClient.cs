@@ -65,7 +65,7 @@ internal sealed class SimClient(SimWorld world)
         if (refusal == Refusal.None)
         {
             // Said is said, whether the client hears it or not.
-            world.Watch.Acknowledged(process, attempts.Request);
+            world.Checks.Acknowledged(attempts.Request);
             if (!attempts.IsSafe)
             {
                 attempts.IsSafe = true;

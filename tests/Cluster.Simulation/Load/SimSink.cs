@@ -8,7 +8,10 @@ namespace Cluster.Simulation.Load;
 internal sealed class SimSink(SimWorld world)
 {
     /// <summary>Whether it takes anything at the moment.</summary>
-    public bool IsUp { get; set; } = true;
+    public bool IsUp => Stops == 0;
+
+    /// <summary>Faults under way that stop it.</summary>
+    public int Stops { get; set; }
 
     /// <summary>Spans that came once more.</summary>
     public int Duplicates { get; private set; }

@@ -141,7 +141,7 @@ internal sealed class SimGateway : IDisposable
         request.Ids.Add(id);
         byte[] bytes = request.Batch.Frame(frame).ToArray();
         int shard = request.Batch.Shard(frame);
-        _world.Watch.FrameSent(bytes);
+        _world.Checks.FrameSent(bytes);
         if (owner == _process.Id)
         {
             _process.Post(1, () => _process.WorkerOf(shard).DeliverOwn(shard, bytes, id));

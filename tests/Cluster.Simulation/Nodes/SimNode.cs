@@ -17,6 +17,9 @@ internal sealed class SimNode(int index)
     /// <summary>Whether the process stands still: what comes for it waits.</summary>
     public bool IsPaused { get; private set; }
 
+    /// <summary>Whether its process gives its shards away.</summary>
+    public bool IsDraining { get; set; }
+
     /// <summary>Faults under way that may end its lease.</summary>
     public int Disabled { get; set; }
 

@@ -19,7 +19,8 @@ internal sealed class SimProcess : IClusterControlEffects, IDisposable
     private readonly ClusterControlCore _control;
     private readonly SimWorker[] _workers;
     private readonly SimGateway _gateway;
-    private IReadOnlyList<ShardReport>[] _reports;
+    private readonly IReadOnlyList<ShardReport>[] _reports;
+    private ShardAllocation? _told;
     private long _lastNote;
     private int _ticks;
 
@@ -70,6 +71,9 @@ internal sealed class SimProcess : IClusterControlEffects, IDisposable
     /// <summary>Why it may not be in the cluster; null while it may.</summary>
     public string? Rejection { get; private set; }
 
+    /// <summary>Whether it owes nobody anything.</summary>
+    public bool IsIdle => _gateway.UnderWay == 0 && _workers.All(worker => worker.Exports.UnderWay == 0);
+
     /// <summary>Begins to join and to live.</summary>
     public void Start()
     {
@@ -98,7 +102,8 @@ internal sealed class SimProcess : IClusterControlEffects, IDisposable
                 _gateway.Delivered(letter.Header.Id, (Refusal)letter.Payload[0]);
                 break;
             default:
-                WorkerOf(letter.Header.Shard).Host.Receive(from, letter.Header, letter.Payload, Clock.Now);
+                byte[] payload = _world.Mutations.Replication(letter, Snapshot);
+                WorkerOf(letter.Header.Shard).Host.Receive(from, letter.Header, payload, Clock.Now);
                 break;
         }
     }
@@ -144,7 +149,7 @@ internal sealed class SimProcess : IClusterControlEffects, IDisposable
             Note(() =>
             {
                 _world.Log.Write($"{Name} reports {string.Join(", ", all)}");
-                _control.SetReports(_world.Mutations.Reports(all), Clock.Now);
+                _control.SetReports(_world.Mutations.Reports(Id, all, Snapshot), Clock.Now);
             });
         }
 
@@ -173,9 +178,10 @@ internal sealed class SimProcess : IClusterControlEffects, IDisposable
     {
         _world.Log.Write($"{Name} knows allocation {snapshot.Allocation.Version}, {snapshot.Members.Count} members, coordinator {snapshot.Coordinator.Node}");
         Snapshot = snapshot;
+        _told = _world.Mutations.Allocation(Id, snapshot.Allocation, _told);
         foreach (SimWorker worker in _workers)
         {
-            worker.Host.Apply(_world.Mutations.Allocation(Id, snapshot.Allocation), Clock.Now);
+            worker.Host.Apply(_told, Clock.Now);
         }
 
         _gateway.Apply(snapshot.Allocation);
@@ -194,6 +200,7 @@ internal sealed class SimProcess : IClusterControlEffects, IDisposable
     {
         _world.Log.Write($"{Name} is rejected: {problem}");
         Rejection = problem;
+        _world.Rejected(this);
     }
 
     /// <summary>A note from one part of the process to another: in order, a moment later.</summary>

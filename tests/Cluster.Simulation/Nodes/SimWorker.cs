@@ -4,6 +4,7 @@ using Cluster.Messages.Transport;
 using Cluster.Sampling.Decisions;
 using Cluster.Sharding.Log;
 using Cluster.Sharding.Shards;
+using Cluster.Simulation.Engine;
 using Cluster.Simulation.Network;
 
 namespace Cluster.Simulation.Nodes;
@@ -53,7 +54,7 @@ internal sealed class SimWorker : IShardHostEffects, IDisposable
     }
 
     /// <summary>Looks at what the core did, from outside.</summary>
-    public void Observe() => _world.Watch.Observe(_process, this);
+    public void Observe() => _world.Checks.Observe(_process, this);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -68,11 +69,15 @@ internal sealed class SimWorker : IShardHostEffects, IDisposable
     {
         if (!_forPeers.Remove(token, out (MemberId From, ulong Id) asker))
         {
-            _world.Mutations.ThrowUnlessAnsweredEarly(_process.Name, token);
+            if (!_world.Mutations.AnswersEarly)
+            {
+                throw new ViolationException("answers", $"{_process.Name} answered a delivery that it does not have, or twice");
+            }
+
             return;
         }
 
-        _world.Watch.Answered(_process, this, token, refusal);
+        _world.Checks.Answered(_process, this, token, refusal);
         Reply(asker.From, asker.Id, refusal);
     }
 
@@ -85,7 +90,8 @@ internal sealed class SimWorker : IShardHostEffects, IDisposable
 
     private void Deliver(int shard, byte[] frame, ulong token)
     {
-        _world.Watch.Delivering(_process, shard, frame, token);
+        frame = _world.Mutations.Frame(shard, frame, _process.Snapshot);
+        _world.Checks.Delivering(this, frame, token);
         if (_world.Mutations.AnswersEarly)
         {
             ((IShardHostEffects)this).Answer(token, Refusal.None);

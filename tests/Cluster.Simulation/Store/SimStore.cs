@@ -20,7 +20,8 @@ internal sealed class SimStore
     private readonly StoreCore _core;
     private readonly int[] _cuts;
     private readonly List<StoreWatch> _watches = [];
-    private readonly Dictionary<SimProcess, HashSet<long>> _leases = [];
+    private readonly Dictionary<long, SimProcess> _owners = [];
+    private readonly Dictionary<string, long> _memberLeases = [];
     private long _downSince = -1;
     private long _stopped;
     private long _seen;
@@ -54,6 +55,12 @@ internal sealed class SimStore
 
     private long StoreTime => ((_downSince >= 0 ? _downSince : _scheduler.Now) - _stopped) / Scheduler.Millisecond;
 
+    /// <summary>Whether it runs.</summary>
+    public bool IsUp => _downSince < 0;
+
+    /// <summary>Added to the time of each way, microseconds.</summary>
+    public long ExtraDelay { get; set; }
+
     /// <summary>Whether a node reaches it.</summary>
     public bool IsReachable(SimNode node) => _downSince < 0 && _cuts[node.Index] == 0;
 
@@ -80,8 +87,7 @@ internal sealed class SimStore
 
     /// <summary>Whether a process's member record stands under a lease of its own: the truth that it cannot know.</summary>
     public bool HoldsLease(SimProcess process) =>
-        _core.List($"members/{process.Node.Name}").Entries.Any(
-            entry => entry.Key == $"members/{process.Node.Name}" && _leases.TryGetValue(process, out HashSet<long>? own) && own.Contains(entry.Lease));
+        _memberLeases.TryGetValue(process.Node.Name, out long lease) && _owners.TryGetValue(lease, out SimProcess? owner) && owner == process;
 
     /// <summary>Asks for a process, and answers it.</summary>
     public void Ask(SimProcess process, StoreRequest request)
@@ -103,7 +109,7 @@ internal sealed class SimStore
         bool lostBefore = _random.Chance(Flakiness / 2);
         bool lostAfter = _random.Chance(Flakiness / 2);
         bool late = !IsReachable(process.Node);
-        _scheduler.After(late ? _random.Between(1, 5000) * Scheduler.Millisecond : _random.Delay(UsualDelay), () =>
+        _scheduler.After(late ? _random.Between(1, 5000) * Scheduler.Millisecond : _random.Delay(UsualDelay) + ExtraDelay, () =>
         {
             if (lostBefore || !IsReachable(process.Node))
             {
@@ -113,7 +119,7 @@ internal sealed class SimStore
 
             StoreAnswer answer = Apply(process, Tamper(request));
             AfterChange();
-            long back = _scheduler.Now + _random.Delay(UsualDelay);
+            long back = _scheduler.Now + _random.Delay(UsualDelay) + ExtraDelay;
             _scheduler.At(back, () =>
             {
                 if (lostAfter || !IsReachable(process.Node) || back >= asked + Timeout)
@@ -156,12 +162,7 @@ internal sealed class SimStore
                     return new StoreAnswer.Committed(_core.Commit(commit.Transaction));
                 case StoreRequest.Grant grant:
                     long lease = _core.Grant((long)grant.TimeToLive.TotalMilliseconds, StoreTime);
-                    if (!_leases.TryGetValue(process, out HashSet<long>? own))
-                    {
-                        _leases.Add(process, own = []);
-                    }
-
-                    own.Add(lease);
+                    _owners.Add(lease, process);
                     return new StoreAnswer.Granted(lease);
                 case StoreRequest.KeepAlive keep:
                     return new StoreAnswer.KeptAlive(_core.KeepAlive(keep.Lease, StoreTime));
@@ -189,7 +190,17 @@ internal sealed class SimStore
         if (_core.Revision != _seen)
         {
             _seen = _core.Revision;
-            Changed(_core.List(""));
+            StoreSnapshot snapshot = _core.List("");
+            _memberLeases.Clear();
+            foreach (StoreEntry entry in snapshot.Entries)
+            {
+                if (entry.Key.StartsWith(StoreKeys.Members, StringComparison.Ordinal))
+                {
+                    _memberLeases.Add(entry.Key[StoreKeys.Members.Length..], entry.Lease);
+                }
+            }
+
+            Changed(snapshot);
             PumpAll();
         }
 
@@ -239,7 +250,7 @@ internal sealed class SimStore
 
         foreach (StoreChanges changes in _core.ChangesAfter(watch.Sent, watch.Prefix))
         {
-            watch.LastArrival = Math.Max(watch.LastArrival + 1, _scheduler.Now + _random.Delay(UsualDelay));
+            watch.LastArrival = Math.Max(watch.LastArrival + 1, _scheduler.Now + _random.Delay(UsualDelay) + ExtraDelay);
             int epoch = watch.Epoch;
             _scheduler.At(watch.LastArrival, () => Arrive(watch, epoch, changes));
         }
