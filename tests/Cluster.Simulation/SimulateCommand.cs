@@ -7,8 +7,8 @@ namespace Cluster.Simulation;
 internal static class SimulateCommand
 {
     private const string Usage = """
-        ./test simulate [--seeds N] [--first N] [--nodes N]   many seeds; the first that fails is shown
-        ./test simulate --seed N [--nodes N] [--lines N]      one seed, with its last events if it fails
+        ./test simulate [--seeds N] [--first N] [--nodes N] [--failures N]   many seeds, until so many have failed (1); the first of them is shown
+        ./test simulate --seed N [--nodes N] [--lines N]                     one seed, with its last events if it fails
         """;
 
     /// <summary>Lines of the event log that are shown.</summary>
@@ -21,7 +21,7 @@ internal static class SimulateCommand
         Dictionary<string, ulong> values = [];
         for (int i = 0; i < args.Length; i += 2)
         {
-            if (i + 1 == args.Length || args[i] is not ("--seeds" or "--first" or "--nodes" or "--seed" or "--lines")
+            if (i + 1 == args.Length || args[i] is not ("--seeds" or "--first" or "--nodes" or "--seed" or "--lines" or "--failures")
                 || !ulong.TryParse(args[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out ulong value))
             {
                 Console.Error.WriteLine(Usage);
@@ -41,7 +41,7 @@ internal static class SimulateCommand
         ulong count = values.GetValueOrDefault("--seeds", 1000UL);
         Stopwatch watch = Stopwatch.StartNew();
         SeedRun run = new();
-        IReadOnlyList<SimResult> failed = run.Run(first, count, s => SimOptions.Of(s, nodes), stopAfter: 1, done =>
+        IReadOnlyList<SimResult> failed = run.Run(first, count, s => SimOptions.Of(s, nodes), (int)values.GetValueOrDefault("--failures", 1UL), done =>
         {
             if (done % 1000 == 0)
             {
@@ -54,8 +54,13 @@ internal static class SimulateCommand
             return 0;
         }
 
-        Show(failed[0].Options, DefaultLines);
-        return 1;
+        int shown = Show(failed[0].Options, DefaultLines);
+        foreach (SimResult result in failed)
+        {
+            Console.WriteLine($"{Replay(result.Options)}   {result.Violation?.Split('\n')[0]}");
+        }
+
+        return shown;
     }
 
     /// <summary>The command that runs a seed again.</summary>

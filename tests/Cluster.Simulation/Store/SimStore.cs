@@ -47,7 +47,7 @@ internal sealed class SimStore
     /// <summary>Usual time of a way, microseconds.</summary>
     public long UsualDelay { get; set; } = 800;
 
-    /// <summary>Requests that were not keep-alives.</summary>
+    /// <summary>Requests that would change something.</summary>
     public long Requests { get; private set; }
 
     /// <summary>When the last of them was sent, and what it was.</summary>
@@ -92,7 +92,7 @@ internal sealed class SimStore
     /// <summary>Asks for a process, and answers it.</summary>
     public void Ask(SimProcess process, StoreRequest request)
     {
-        if (request is not StoreRequest.KeepAlive)
+        if (request is not (StoreRequest.KeepAlive or StoreRequest.List))
         {
             Requests++;
             LastRequest = (_scheduler.Now, $"{process.Name} {request.GetType().Name}");
