@@ -6,6 +6,9 @@ namespace Cluster.Sharding.Coordination;
 /// <summary>An allocation in the making: what was, what is changed of it, and who is there. Used once.</summary>
 internal sealed class AllocationDraft
 {
+    /// <summary>Each is a condition of the transaction, and those are bounded; more are taken for dead in the next step.</summary>
+    private const int MostTakenForDead = 100;
+
     private readonly ShardAllocation _before;
     private readonly ShardAssignment[] _shards;
     private readonly Dictionary<MemberId, Member> _alive;
@@ -59,7 +62,11 @@ internal sealed class AllocationDraft
     public bool IsAlive(MemberId member) => !member.IsNone && _alive.ContainsKey(member);
 
     /// <summary>Whether a run of a node has ended, as far as is known. Nobody is neither alive nor dead.</summary>
-    public bool IsDead(MemberId member) => !member.IsNone && !_alive.ContainsKey(member) && !_unknown.Contains(member.Node);
+    public bool IsDead(MemberId member) =>
+        !member.IsNone
+        && !_alive.ContainsKey(member)
+        && !_unknown.Contains(member.Node)
+        && (_takenForDead.Count < MostTakenForDead || _takenForDead.Contains(member.Node));
 
     /// <summary>A member that is alive; null for others.</summary>
     public Member? Find(MemberId member) => _alive.GetValueOrDefault(member);
