@@ -99,7 +99,8 @@ internal sealed class ClusterTruth(SimWorld world)
                 continue;
             }
 
-            if (after.Term != before.Term + 1)
+            // More than one higher: promoted and moved on in one step.
+            if (after.Term <= before.Term)
             {
                 throw new ViolationException("allocation", $"shard {shard}: term {after.Term} of a new primary follows {before.Term}");
             }
