@@ -3,7 +3,11 @@ namespace Cluster.Simulation;
 /// <summary>Runs seeds side by side.</summary>
 internal sealed class SeedRun
 {
+    /// <summary>A seed that takes longer, milliseconds, never ends.</summary>
+    private const long Patience = 30_000;
+
     private readonly Lock _lock = new();
+    private readonly Dictionary<Thread, (SimOptions Options, long Since)> _running = [];
     private readonly SortedDictionary<string, long> _totals = [];
 
     /// <summary>What happened in all of them, in numbers.</summary>
@@ -30,17 +34,35 @@ internal sealed class SeedRun
 
         foreach (Thread thread in threads)
         {
-            thread.Join();
+            while (!thread.Join(1000) && !Hangs(thread))
+            {
+            }
         }
 
         failed.Sort((a, b) => a.Options.Seed.CompareTo(b.Options.Seed));
         return failed;
+
+        // A thread in an endless loop cannot be ended; it is left alone.
+        bool Hangs(Thread thread)
+        {
+            lock (_lock)
+            {
+                if (!_running.TryGetValue(thread, out (SimOptions Options, long Since) run) || Environment.TickCount64 - run.Since < Patience)
+                {
+                    return false;
+                }
+
+                failed.Add(new SimResult(run.Options, "hangs", "hang", "", new Dictionary<string, long>(), []));
+                return true;
+            }
+        }
 
         void Work()
         {
             while (true)
             {
                 ulong seed;
+                SimOptions simulated;
                 lock (_lock)
                 {
                     if (next - first >= count || failed.Count >= stopAfter)
@@ -49,12 +71,15 @@ internal sealed class SeedRun
                     }
 
                     seed = next++;
+                    simulated = options(seed);
+                    _running[Thread.CurrentThread] = (simulated, Environment.TickCount64);
                 }
 
-                SimResult result = SimResult.Of(options(seed));
+                SimResult result = SimResult.Of(simulated);
                 lock (_lock)
                 {
                     done++;
+                    _running.Remove(Thread.CurrentThread);
                     foreach ((string fact, long value) in result.Facts)
                     {
                         _totals[fact] = _totals.GetValueOrDefault(fact) + value;

@@ -77,6 +77,8 @@ internal sealed record SimOptions
         ShardCount = Shards,
         Workers = Workers,
         DecisionWait = TimeSpan.FromMicroseconds(DecisionWait),
+        KeepWholeFrames = true,
+        MinInSync = MinInSync,
     };
 
     /// <summary>Everything about a run that its seed says.</summary>

@@ -141,22 +141,20 @@ internal sealed class Checkers
     {
         ShardAssignment truth = _world.Truth.Allocation![frame.Shard];
         CheckHolder(process, frame, truth.Primary);
-        int holders = 1;
         foreach (ShardCopy copy in truth.Replicas)
         {
             if (copy.InSync)
             {
                 CheckHolder(process, frame, copy.Member);
-                holders++;
             }
         }
-
-        _ = holders;
     }
+
+    private FrameNote Find(ulong sender, ulong sequence) => _frames[(sender, sequence)];
 
     private void CheckHolder(SimProcess process, FrameNote frame, MemberId holder)
     {
-        if (_world.Truth.ProcessOf(holder) is { } other && !HostProbe.Holds(other.WorkerOf(frame.Shard).Host, frame))
+        if (_world.Truth.ProcessOf(holder) is { } other && !HostProbe.Holds(other.WorkerOf(frame.Shard).Host, frame, Find))
         {
             throw new ViolationException("holders", $"{process.Name} acknowledged {frame}, which {other.Name} does not have");
         }

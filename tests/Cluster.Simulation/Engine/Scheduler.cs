@@ -12,6 +12,9 @@ internal sealed class Scheduler
     /// <summary>Microseconds of a second.</summary>
     public const long Second = 1000 * Millisecond;
 
+    /// <summary>No run has so many events unless something goes round in circles.</summary>
+    private const long MostEvents = 2_000_000;
+
     private readonly PriorityQueue<Action, (long Time, long Number)> _events = new();
     private long _number;
 
@@ -34,7 +37,11 @@ internal sealed class Scheduler
         {
             _events.Dequeue();
             Now = when.Time;
-            Happened++;
+            if (++Happened > MostEvents)
+            {
+                throw new ViolationException("livelock", $"{MostEvents} events, and no end");
+            }
+
             happening();
         }
 

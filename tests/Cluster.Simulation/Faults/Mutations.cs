@@ -86,7 +86,7 @@ internal sealed class Mutations(SimOptions options)
         }
         else if (_mutation == Mutation.ForgetWhatWasNotExported && item.Kind is ReplicationItemKind.Verdicts or ReplicationItemKind.Decisions)
         {
-            throw new NotImplementedException();
+            MarkExported(payload.AsSpan(ReplicationItemHeader.Size));
         }
 
         return payload;
@@ -115,6 +115,16 @@ internal sealed class Mutations(SimOptions options)
         ShardAllocation changed = new(allocation.Version, Enumerable.Range(0, options.Shards).Select(shard => Flatter(allocation[shard])));
         StorePut instead = put with { Value = StoredDocuments.WriteAllocation(changed) };
         return new StoreRequest.Commit(transaction with { Puts = [.. transaction.Puts.Select(p => p == put ? instead : p)] });
+    }
+
+    private static void MarkExported(Span<byte> body)
+    {
+        ReadOnlySpan<byte> rest = body;
+        while (DecisionRecord.TryRead(ref rest, out _, out ReadOnlySpan<ulong> details))
+        {
+            int record = body.Length - rest.Length - details.Length * sizeof(ulong) - DecisionRecord.Size;
+            MemoryMarshal.AsRef<DecisionRecord>(body.Slice(record, DecisionRecord.Size)).Exported = 1;
+        }
     }
 
     private static ShardAssignment Flatter(ShardAssignment shard) =>
