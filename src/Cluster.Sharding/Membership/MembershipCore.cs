@@ -23,8 +23,9 @@ internal sealed class MembershipCore
     /// <summary>Keep-alives under way at once: one that hangs must not keep the next one back.</summary>
     private const int MostKeepAlives = 3;
 
+    /// <summary>After keep-alives that failed; milliseconds. Short, since the lease runs.</summary>
     private const long ShortestPause = 100;
-    private const long LongestPause = 1000;
+    private const long LongestPause = 400;
 
     private readonly ClusterControlOptions _options;
     private readonly StoreViewCore _view;

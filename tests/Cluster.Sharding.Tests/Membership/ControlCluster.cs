@@ -165,6 +165,9 @@ internal sealed class ControlNode : IClusterControlEffects
     /// <summary>Every request fails after a while, and the watch says nothing.</summary>
     public bool IsCutOff { get; set; }
 
+    /// <summary>How long a request takes to fail while cut off; milliseconds.</summary>
+    public long FailsAfter { get; set; } = 1000;
+
     /// <summary>No request is answered, nor fails, while this holds.</summary>
     public bool Hangs { get; set; }
 
@@ -217,7 +220,7 @@ internal sealed class ControlNode : IClusterControlEffects
         long sent = _cluster.Now;
         if (IsCutOff)
         {
-            _due.Add((sent + 1000, () => Core.Answered(request, new StoreAnswer.Failed("cut off"), _cluster.Now)));
+            _due.Add((sent + FailsAfter, () => Core.Answered(request, new StoreAnswer.Failed("cut off"), _cluster.Now)));
             return;
         }
 
