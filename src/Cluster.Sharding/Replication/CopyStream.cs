@@ -122,9 +122,9 @@ internal sealed class CopyStream
         {
             Item item = _window.Dequeue();
             _outstandingBytes -= item.Bytes;
-            if (item.IsLogEntry)
+            if (item.IsLogEntry || item.IsComplete)
             {
-                Acknowledged = item.Index;
+                Acknowledged = Math.Max(Acknowledged, item.Index);
             }
         }
 
@@ -193,7 +193,7 @@ internal sealed class CopyStream
     public void Join()
     {
         HasJoined = true;
-        _waiting.Enqueue(new Item(ReplicationItemKind.Trim, 1, 0, Nothing, Nothing.Length));
+        _waiting.Enqueue(new Item(ReplicationItemKind.Trim, 1, _core.Log.LastIndex, Nothing, Nothing.Length));
     }
 
     /// <summary>Time has passed.</summary>
@@ -231,7 +231,7 @@ internal sealed class CopyStream
 
     private void Enqueue(in Item item, long now)
     {
-        if (item is { Kind: ReplicationItemKind.Trim, Flag: 1 })
+        if (item.IsComplete)
         {
             _completePosition = _nextPosition;
         }
@@ -339,6 +339,9 @@ internal sealed class CopyStream
     /// <summary>An item of the stream; a log entry's body is in the log.</summary>
     private readonly record struct Item(ReplicationItemKind Kind, byte Flag, ulong Index, byte[]? Body, int Bytes)
     {
+        /// <summary>"You have everything": up to an index that may be beyond the last entry that is still needed.</summary>
+        public bool IsComplete => Kind == ReplicationItemKind.Trim && Flag == 1;
+
         public bool IsLogEntry => Kind is ReplicationItemKind.Frame or ReplicationItemKind.Verdicts;
     }
 }

@@ -160,7 +160,7 @@ internal sealed class ShardCopyCore : IDisposable
         ReplicationItemKind.Frame => TryTakeFrame(item, body, now),
         ReplicationItemKind.Verdicts => TryTakeVerdicts(item, body, now),
         ReplicationItemKind.Decisions => TryTakeDecisions(body, now),
-        ReplicationItemKind.Trim => TryTrim(item, body),
+        ReplicationItemKind.Trim => item.Index <= long.MaxValue && TryTrim(item, body),
         _ => false,
     };
 
@@ -230,7 +230,13 @@ internal sealed class ShardCopyCore : IDisposable
             _decisions.MarkExported(traceId);
         }
 
-        IsComplete |= item.Flag != 0;
+        if (item.Flag != 0)
+        {
+            // What has ended before it could be sent counts, too: who comes later begins after it.
+            _log.SkipTo(item.Index);
+            IsComplete = true;
+        }
+
         return true;
     }
 

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using Cluster.Messages.Frames;
 using Cluster.Messages.Sharding;
-using Cluster.Sharding.Traces;
 using Cluster.Simulation.Engine;
 using Cluster.Simulation.Load;
 using Cluster.Simulation.Nodes;
@@ -72,13 +71,6 @@ internal sealed class Checkers
         CheckHolders(process, asked.Frame);
     }
 
-    /// <summary>A core handed kept traces over: verdicts took effect.</summary>
-    public void HandedOver(SimProcess process, KeptTraces traces)
-    {
-        _ = traces;
-        CheckLease(process, "exported");
-    }
-
     /// <summary>A gateway told a client that its spans are safe.</summary>
     public void Acknowledged(ClientRequest request)
     {
@@ -92,7 +84,17 @@ internal sealed class Checkers
     }
 
     /// <summary>Something happened in a process.</summary>
-    public void Observe(SimProcess process, SimWorker worker) => _verdicts.Observe(process, worker);
+    public void Observe(SimProcess process, SimWorker worker)
+    {
+        // What is written for the exporters may leave later: the verdict has taken effect now.
+        if (worker.Services.Writer.TotalTraces != worker.WrittenTraces)
+        {
+            worker.WrittenTraces = worker.Services.Writer.TotalTraces;
+            CheckLease(process, "let verdicts take effect");
+        }
+
+        _verdicts.Observe(process, worker);
+    }
 
     /// <summary>A shard went to a member that has nothing of it.</summary>
     public void GivenEmpty(int shard, ShardAssignment before, ShardAssignment after)

@@ -28,7 +28,6 @@ internal sealed class SimExports(SimWorld world, SimProcess process, SimWorker w
     {
         _waiting.Enqueue((++_handOvers, traces));
         world.Log.Write($"{process.Name} hands over {_handOvers}: {traces.TraceCount} traces, {traces.SpanCount} spans");
-        world.Checks.HandedOver(process, traces);
         SendNext();
     }
 

@@ -37,6 +37,9 @@ internal sealed class SimWorker : IShardHostEffects, IDisposable
     /// <summary>What was kept, on its way out.</summary>
     public SimExports Exports { get; }
 
+    /// <summary>Traces written for the exporters, when this was last looked at.</summary>
+    public long WrittenTraces { get; set; }
+
     /// <summary>Delivers a frame of a peer's gateway.</summary>
     public void DeliverFor(MemberId from, PeerLetter letter)
     {
