@@ -62,6 +62,12 @@ internal sealed class LogOrder
             _head++;
         }
 
+        // Indices that were taken back come again: nothing higher may be left before them.
+        while (_head < _tail && _items[_tail - 1].Entry == Gone)
+        {
+            _tail--;
+        }
+
         if (_head == _tail)
         {
             _head = _tail = 0;
