@@ -117,6 +117,9 @@ internal sealed unsafe class ShardLog(SlabAllocator slabs)
         End(entry);
     }
 
+    /// <summary>The log goes up to an index, though the last entries of it have ended elsewhere before they came here.</summary>
+    public void SkipTo(ulong index) => LastIndex = Math.Max(LastIndex, index);
+
     /// <summary>Takes back everything beyond an index, as if it had never been; entries are held by nobody else.</summary>
     public void TruncateAfter(ulong index)
     {

@@ -212,7 +212,7 @@ internal sealed class ShardCopyCore : IDisposable
 
     private bool TryTrim(in ReplicationItemHeader item, ReadOnlySpan<byte> body)
     {
-        if (!TrimBody.TryRead(body, out ReadOnlySpan<IndexRange> ranges, out ReadOnlySpan<Messages.Identity.TraceId> exported))
+        if (item.Index > long.MaxValue || !TrimBody.TryRead(body, out ReadOnlySpan<IndexRange> ranges, out ReadOnlySpan<Messages.Identity.TraceId> exported))
         {
             return false;
         }
@@ -230,6 +230,7 @@ internal sealed class ShardCopyCore : IDisposable
             _decisions.MarkExported(traceId);
         }
 
+        _log.SkipTo(item.Index);
         IsComplete |= item.Flag != 0;
         return true;
     }
