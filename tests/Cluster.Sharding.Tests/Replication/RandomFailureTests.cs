@@ -41,7 +41,7 @@ public sealed class RandomFailureTests
             {
                 bool calm = step % 500 > 350;
                 int loss = calm ? 0 : _random.Next(4);
-                _net.Arrivals = m => _cutOff.Exists(n => n.Id == m.From || n.Id == m.To) ? 0 : _random.Next(20) < loss ? 0 : _random.Next(20) == 0 ? 2 : 1;
+                _net.Arrivals = m => IsCutOff(m) || _random.Next(20) < loss ? 0 : _random.Next(20) == 0 ? 2 : 1;
                 if (_random.Next(3) == 0 && step < 1300)
                 {
                     _spans.Add(new SentSpan(trace, 1, _net.Now, _net.Frame(new TraceBuilder().Span(trace, 1, name: $"{trace}/1"))));
@@ -65,7 +65,7 @@ public sealed class RandomFailureTests
                 _net.Pass(10);
             }
 
-            _net.Arrivals = m => _cutOff.Exists(n => n.Id == m.From || n.Id == m.To) ? 0 : 1;
+            _net.Arrivals = m => IsCutOff(m) ? 0 : 1;
             for (int i = 0; i < 900; i++)
             {
                 Route();
@@ -142,7 +142,7 @@ public sealed class RandomFailureTests
 
             if (copies.Count < 2 && _random.Next(10) == 0)
             {
-                HostNode spare = _net.Nodes.Find(n => !n.IsDown && n != _primary && !_cutOff.Contains(n) && !copies.Exists(c => c.Member == n.Id)) ?? _net.Add();
+                HostNode spare = _net.Nodes.Find(n => !n.IsDown && n != _primary && !copies.Exists(c => c.Member == n.Id)) ?? _net.Add();
                 copies.Add(new ShardCopy(spare.Id, _net.Version + 1, false));
             }
 
@@ -189,6 +189,8 @@ public sealed class RandomFailureTests
             _copies = copies;
             _net.Allocate(_primary, _net.Nodes.Where(n => !_cutOff.Contains(n)), fromNothing: false, [.. copies]);
         }
+
+        private bool IsCutOff(Message message) => _cutOff.Exists(n => n.Id == message.From || n.Id == message.To);
 
         private string Describe() => string.Join(
             ", ",
