@@ -45,7 +45,9 @@ public sealed record ShardRegionOptions
     /// <summary>Writes the deciding policy's name to the root span (else the first span) of kept traces (<c>record_policy</c>).</summary>
     public bool RecordPolicy { get; init; }
 
-    /// <summary>Logs keep frames whole, so that they can be copied to other nodes and replayed there: in a cluster. A node alone keeps what it needs.</summary>
+    /// <summary>
+    /// Logs keep frames whole, so that they can be copied to other nodes and replayed there: in a cluster. A node alone keeps what it needs.
+    /// </summary>
     public bool KeepWholeFrames { get; init; }
 
     /// <summary>Copies of a shard, the primary's included, without which nothing is acknowledged (<c>cluster.min_in_sync</c>).</summary>
