@@ -136,9 +136,6 @@ internal sealed unsafe class ShardLog(SlabAllocator slabs)
         LastIndex = index;
     }
 
-    /// <summary>What comes next has a higher index: what there was up to this one has ended elsewhere.</summary>
-    public void SkipTo(ulong index) => LastIndex = Math.Max(LastIndex, index);
-
     /// <summary>Takes an entry over from a log that is given up, once however often it is called for the same one.</summary>
     /// <returns>The entry's number here.</returns>
     public int Adopt(ShardLog other, int entry)

@@ -240,7 +240,7 @@ internal sealed class CopyStream
 
     private void Enqueue(in Item item, long now)
     {
-        if (item.IsComplete)
+        if (item is { Kind: ReplicationItemKind.Trim, Flag: 1 })
         {
             _completePosition = _nextPosition;
         }
@@ -348,9 +348,6 @@ internal sealed class CopyStream
     /// <summary>An item of the stream; a log entry's body is in the log.</summary>
     private readonly record struct Item(ReplicationItemKind Kind, byte Flag, ulong Index, byte[]? Body, int Bytes)
     {
-        /// <summary>"You have everything": up to an index that may be beyond the last entry that is still needed.</summary>
-        public bool IsComplete => Kind == ReplicationItemKind.Trim && Flag == 1;
-
         public bool IsLogEntry => Kind is ReplicationItemKind.Frame or ReplicationItemKind.Verdicts;
     }
 }

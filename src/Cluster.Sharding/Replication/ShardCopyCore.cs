@@ -161,7 +161,7 @@ internal sealed class ShardCopyCore : IDisposable
         ReplicationItemKind.Frame => TryTakeFrame(item, body, now),
         ReplicationItemKind.Verdicts => TryTakeVerdicts(item, body, now),
         ReplicationItemKind.Decisions => TryTakeDecisions(body, now),
-        ReplicationItemKind.Trim => item.Index <= long.MaxValue && TryTrim(item, body),
+        ReplicationItemKind.Trim => TryTrim(item, body),
         _ => false,
     };
 
