@@ -29,7 +29,7 @@ public sealed class ScenarioTests
         { "Learner", "Dies", "allocations" },
         { "Learner", "Pauses", "allocations" },
         { "Learner", "IsCutOff", "allocations" },
-        { "Learner", "IsSlow", "allocations" },
+        { "Learner", "IsSlow", "" },
         { "Gateway", "Dies", "unanswered" },
         { "Gateway", "Pauses", "unanswered" },
         { "Gateway", "IsCutOff", "refused" },

@@ -110,7 +110,9 @@ internal sealed class SimWorld : IDisposable
         foreach (SimNode node in Nodes)
         {
             long start = Random.Between(0, 400) * Scheduler.Millisecond;
-            Scheduler.At(start + (node.Index == 0 ? Options.FirstNodeStarts : 0), () => Launch(node));
+            long later = node.Index == 0 ? Options.FirstNodeStarts
+                : node.Index >= Options.Nodes - Options.GatewayOnly ? Scheduler.Second : 0;
+            Scheduler.At(start + later, () => Launch(node));
         }
 
         Client.Start();

@@ -12,8 +12,8 @@ public enum Mutation
     /// <summary>A frame is acknowledged before any copy has it.</summary>
     AcknowledgeBeforeTheReplica,
 
-    /// <summary>Copies take what the primary of a lower term sends them, and primaries frames of any term.</summary>
-    ForgetTheTermCheck,
+    /// <summary>To shards and gateways all terms are the same.</summary>
+    ForgetTheTerm,
 
     /// <summary>The coordinator makes a copy primary that is not in sync.</summary>
     PromoteALearner,

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Cluster.Messages.Frames;
 using Cluster.Messages.Sharding;
 using Cluster.Messages.Transport;
 using Cluster.Sharding.Coordination;
@@ -23,6 +22,11 @@ internal sealed class Mutations(SimOptions options)
     /// <summary>What a node says of its copies.</summary>
     public IReadOnlyList<ShardReport> Reports(MemberId self, IReadOnlyList<ShardReport> reports, ClusterSnapshot? snapshot)
     {
+        if (_mutation == Mutation.ForgetTheTerm && snapshot is not null)
+        {
+            return [.. reports.Select(report => report with { Term = snapshot.Allocation[report.Shard].Term })];
+        }
+
         if (_mutation != Mutation.CountALearnerTooEarly || snapshot is null)
         {
             return reports;
@@ -48,47 +52,41 @@ internal sealed class Mutations(SimOptions options)
     /// <param name="self">The node.</param>
     /// <param name="allocation">What it really is.</param>
     /// <param name="last">What they were told last.</param>
-    public ShardAllocation Allocation(MemberId self, ShardAllocation allocation, ShardAllocation? last) =>
-        _mutation == Mutation.KeepShardsAfterLeaseEnd && last is not null
-            ? new(allocation.Version, Enumerable.Range(0, options.Shards).Select(
-                shard => last[shard].Primary == self && allocation[shard].Primary != self ? last[shard] : allocation[shard]))
-            : allocation;
-
-    /// <summary>What a node's shards get instead of a frame.</summary>
-    public byte[] Frame(int shard, byte[] frame, ClusterSnapshot? snapshot)
+    public ShardAllocation Allocation(MemberId self, ShardAllocation allocation, ShardAllocation? last) => _mutation switch
     {
-        if (_mutation == Mutation.ForgetTheTermCheck && snapshot is not null)
-        {
-            MemoryMarshal.AsRef<FrameHeader>(frame.AsSpan(0, FrameHeader.Size)).Term = snapshot.Allocation[shard].Term;
-        }
+        Mutation.KeepShardsAfterLeaseEnd when last is not null => Change(
+            allocation, shard => last[shard].Primary == self && allocation[shard].Primary != self ? last[shard] : allocation[shard]),
+        Mutation.ForgetTheTerm => Change(allocation, shard => allocation[shard] with { Term = 1 }),
+        _ => allocation,
+    };
 
-        return frame;
-    }
+    /// <summary>What a node's gateway is told of it.</summary>
+    /// <param name="allocation">What it really is.</param>
+    /// <param name="told">What the shards are told.</param>
+    public ShardAllocation ForGateway(ShardAllocation allocation, ShardAllocation told) => _mutation == Mutation.ForgetTheTerm ? told : allocation;
 
     /// <summary>What a copy or a primary gets instead of what the other sent.</summary>
-    public byte[] Replication(PeerLetter letter, ClusterSnapshot? snapshot)
+    public byte[] Replication(PeerLetter letter)
     {
         if (letter.Header.Kind != PeerMessageKind.Replicate
-            || _mutation is not (Mutation.ForgetTheTermCheck or Mutation.DropDecisions or Mutation.ForgetWhatWasNotExported))
+            || _mutation is not (Mutation.DropDecisions or Mutation.ForgetWhatWasNotExported))
         {
             return letter.Payload;
         }
 
         byte[] payload = [.. letter.Payload];
-        ref ReplicationItemHeader item = ref MemoryMarshal.AsRef<ReplicationItemHeader>(payload.AsSpan(0, ReplicationItemHeader.Size));
-        if (_mutation == Mutation.ForgetTheTermCheck && snapshot is not null)
+        ReplicationItemHeader item = MemoryMarshal.Read<ReplicationItemHeader>(payload);
+        if (item.Kind is not (ReplicationItemKind.Verdicts or ReplicationItemKind.Decisions))
         {
-            item.Term = snapshot.Allocation[letter.Header.Shard].Term;
+            return payload;
         }
-        else if (_mutation == Mutation.DropDecisions && item.Kind is ReplicationItemKind.Verdicts or ReplicationItemKind.Decisions)
+
+        if (_mutation == Mutation.DropDecisions)
         {
             return payload[..ReplicationItemHeader.Size];
         }
-        else if (_mutation == Mutation.ForgetWhatWasNotExported && item.Kind is ReplicationItemKind.Verdicts or ReplicationItemKind.Decisions)
-        {
-            MarkExported(payload.AsSpan(ReplicationItemHeader.Size));
-        }
 
+        MarkExported(payload.AsSpan(ReplicationItemHeader.Size));
         return payload;
     }
 
@@ -112,7 +110,7 @@ internal sealed class Mutations(SimOptions options)
         }
 
         ShardAllocation allocation = StoredDocuments.ReadAllocation(put.Value, options.Shards)!;
-        ShardAllocation changed = new(allocation.Version, Enumerable.Range(0, options.Shards).Select(shard => Flatter(allocation[shard])));
+        ShardAllocation changed = Change(allocation, shard => Flatter(allocation[shard]));
         StorePut instead = put with { Value = StoredDocuments.WriteAllocation(changed) };
         return new StoreRequest.Commit(transaction with { Puts = [.. transaction.Puts.Select(p => p == put ? instead : p)] });
     }
@@ -126,6 +124,9 @@ internal sealed class Mutations(SimOptions options)
             MemoryMarshal.AsRef<DecisionRecord>(body.Slice(record, DecisionRecord.Size)).Exported = 1;
         }
     }
+
+    private static ShardAllocation Change(ShardAllocation allocation, Func<int, ShardAssignment> change) =>
+        new(allocation.Version, Enumerable.Range(0, allocation.ShardCount).Select(change));
 
     private static ShardAssignment Flatter(ShardAssignment shard) =>
         shard with { Replicas = [.. shard.Replicas.Select(copy => copy with { InSync = true })] };

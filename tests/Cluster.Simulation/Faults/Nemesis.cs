@@ -113,6 +113,7 @@ internal sealed class Nemesis
     private bool IsWell(MemberId holder, int shard, ShardAssignment assignment) =>
         _world.Truth.ProcessOf(holder) is { Node: { IsPaused: false, Disabled: 0 } } process
         && _world.Store.HoldsLease(process)
+        && !_world.Truth.IsSuspect(shard, holder)
         && !(_world.Truth.ProcessOf(assignment.Primary)?.WorkerOf(shard).Host.Reports.Any(
             report => report.Shard == shard && report.Member == holder && report.State == CopyState.Suspect) ?? false);
 

@@ -36,7 +36,7 @@ internal sealed class SimGateway : IDisposable
     /// <param name="answer">Called with it, once.</param>
     public void Accept(byte[] body, long patience, Action<Refusal> answer)
     {
-        if (_process.Snapshot is not { } snapshot)
+        if (_process.Routes is not { } routes)
         {
             answer(Refusal.OwnerUnreachable);
             return;
@@ -54,9 +54,9 @@ internal sealed class SimGateway : IDisposable
         }
 
         Request request = new(this, answer);
-        _frames.Write(body, _frames.Plan(_split, snapshot.Allocation), ref _nextSequence, request.Batch);
+        _frames.Write(body, _frames.Plan(_split, routes), ref _nextSequence, request.Batch);
         _requests.Add(request);
-        request.Core.Begin(request.Batch, snapshot.Allocation, _process.Clock.Now + patience, request);
+        request.Core.Begin(request.Batch, routes, _process.Clock.Now + patience, request);
         Finish();
     }
 

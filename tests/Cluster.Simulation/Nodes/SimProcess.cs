@@ -65,11 +65,8 @@ internal sealed class SimProcess : IClusterControlEffects, IDisposable
     /// <summary>What it knows of the cluster; null before it is in.</summary>
     public ClusterSnapshot? Snapshot { get; private set; }
 
-    /// <summary>Until when it believes in its lease, by its own clock.</summary>
-    public long Authority { get; private set; } = long.MinValue;
-
-    /// <summary>Why it may not be in the cluster; null while it may.</summary>
-    public string? Rejection { get; private set; }
+    /// <summary>Where its gateway sends frames; null before it is in.</summary>
+    public ShardAllocation? Routes { get; private set; }
 
     /// <summary>Whether it owes nobody anything.</summary>
     public bool IsIdle => _gateway.UnderWay == 0 && _workers.All(worker => worker.Exports.UnderWay == 0);
@@ -102,7 +99,7 @@ internal sealed class SimProcess : IClusterControlEffects, IDisposable
                 _gateway.Delivered(letter.Header.Id, (Refusal)letter.Payload[0]);
                 break;
             default:
-                byte[] payload = _world.Mutations.Replication(letter, Snapshot);
+                byte[] payload = _world.Mutations.Replication(letter);
                 WorkerOf(letter.Header.Shard).Host.Receive(from, letter.Header, payload, Clock.Now);
                 break;
         }
@@ -184,12 +181,12 @@ internal sealed class SimProcess : IClusterControlEffects, IDisposable
             worker.Host.Apply(_told, Clock.Now);
         }
 
-        _gateway.Apply(snapshot.Allocation);
+        Routes = _world.Mutations.ForGateway(snapshot.Allocation, _told);
+        _gateway.Apply(Routes);
     });
 
     void IClusterControlEffects.SetAuthority(long validUntil) => Note(() =>
     {
-        Authority = validUntil;
         foreach (SimWorker worker in _workers)
         {
             worker.Host.SetAuthority(_world.Mutations.Authority(validUntil), Clock.Now);
@@ -199,7 +196,6 @@ internal sealed class SimProcess : IClusterControlEffects, IDisposable
     void IClusterControlEffects.Reject(string problem)
     {
         _world.Log.Write($"{Name} is rejected: {problem}");
-        Rejection = problem;
         _world.Rejected(this);
     }
 

@@ -93,7 +93,6 @@ internal sealed class SimWorker : IShardHostEffects, IDisposable
 
     private void Deliver(int shard, byte[] frame, ulong token)
     {
-        frame = _world.Mutations.Frame(shard, frame, _process.Snapshot);
         _world.Checks.Delivering(this, frame, token);
         if (_world.Mutations.AnswersEarly)
         {

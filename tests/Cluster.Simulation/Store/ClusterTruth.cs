@@ -1,4 +1,5 @@
 using Cluster.Messages.Sharding;
+using Cluster.Sharding.Coordination;
 using Cluster.Sharding.Membership;
 using Cluster.Sharding.Store;
 using Cluster.Simulation.Engine;
@@ -10,6 +11,7 @@ namespace Cluster.Simulation.Store;
 internal sealed class ClusterTruth(SimWorld world)
 {
     private readonly Dictionary<string, Member> _members = [];
+    private readonly Dictionary<(int Shard, MemberId Member), long> _suspected = [];
     private ReadOnlyMemory<byte> _allocation;
 
     /// <summary>Who holds which shard; null before the first allocation.</summary>
@@ -33,10 +35,19 @@ internal sealed class ClusterTruth(SimWorld world)
     /// <summary>Changes of the primary of a shard.</summary>
     public Dictionary<int, int> PromotionsOf { get; } = [];
 
+    /// <summary>Whether somebody says in the store that a copy does not answer, or said so until lately: the coordinator may be about to take it off.</summary>
+    public bool IsSuspect(int shard, MemberId member) =>
+        _suspected.TryGetValue((shard, member), out long last) && (last < 0 || world.Scheduler.Now - last < 2 * Scheduler.Second);
+
     /// <summary>Takes what the store now is.</summary>
     public void Take(StoreSnapshot snapshot)
     {
         _members.Clear();
+        foreach ((int Shard, MemberId Member) suspect in _suspected.Keys.ToArray())
+        {
+            _suspected[suspect] = _suspected[suspect] < 0 ? world.Scheduler.Now : _suspected[suspect];
+        }
+
         MemberId coordinator = default;
         foreach (StoreEntry entry in snapshot.Entries)
         {
@@ -49,6 +60,11 @@ internal sealed class ClusterTruth(SimWorld world)
                 _allocation = entry.Value;
                 Take(StoredDocuments.ReadAllocation(entry.Value, world.Options.Shards)
                     ?? throw new ViolationException("store", "an allocation that cannot be read"));
+            }
+            else if (entry.Key.StartsWith(StoreKeys.Reports, StringComparison.Ordinal))
+            {
+                NoteSuspects(StoredDocuments.ReadReports(entry.Key[StoreKeys.Reports.Length..], entry.Value)
+                    ?? throw new ViolationException("store", "reports that cannot be read"));
             }
             else if (entry.Key.StartsWith(StoreKeys.Members, StringComparison.Ordinal))
             {
@@ -69,6 +85,18 @@ internal sealed class ClusterTruth(SimWorld world)
     /// <summary>The process of a member, if it runs.</summary>
     public SimProcess? ProcessOf(MemberId member) =>
         member.IsNone ? null : world.Nodes.Select(node => node.Process).FirstOrDefault(process => process?.Id == member);
+
+    /// <summary>-1: it stands there now.</summary>
+    private void NoteSuspects(StoredReports reports)
+    {
+        foreach (ShardReport report in reports.Reports)
+        {
+            if (report.State == CopyState.Suspect)
+            {
+                _suspected[(report.Shard, report.Member)] = -1;
+            }
+        }
+    }
 
     private void Take(ShardAllocation next)
     {
