@@ -34,12 +34,13 @@ internal static class NodeServiceCollectionExtensions
         // Shards.
         services.AddSingleton<IBudgets>(new TokenBuckets(configuration.Policies.Budgets));
         services.AddSingleton(provider => new ShardRegion(
+            self,
             configuration.Sharding,
             configuration.Policies,
             provider.GetRequiredService<IBudgets>(),
-            allocation,
+            ShardAllocation.Alone(self, configuration.Sharding.ShardCount),
             provider.GetRequiredService<ExportPipeline>(),
-            time,
+            new MonotonicClock(time),
             new TraceIdHasher(RandomNumber())));
         services.AddSingleton<IShardInspection>(provider => new ShardInspection(provider.GetRequiredService<ShardRegion>()));
 
@@ -83,8 +84,16 @@ internal static class NodeServiceCollectionExtensions
     public static (ShardRegion Region, ITraceConsumer Router) CreateApart(
         ShardRegionOptions options, PolicySet policies, IKeptTraceQueue queue, TimeProvider time)
     {
-        ShardAllocation allocation = ShardAllocation.Alone(new MemberId("apart", 1), options.ShardCount);
-        ShardRegion region = new(options, policies, new TokenBuckets(policies.Budgets), allocation, queue, time, new TraceIdHasher(RandomNumber()));
+        MemberId self = new("apart", 1);
+        ShardRegion region = new(
+            self,
+            options,
+            policies,
+            new TokenBuckets(policies.Budgets),
+            ShardAllocation.Alone(self, options.ShardCount),
+            queue,
+            new MonotonicClock(time),
+            new TraceIdHasher(RandomNumber()));
         return (region, new ShardRouter(region, incarnation: 0, new TraceIdHasher(RandomNumber())));
     }
 
