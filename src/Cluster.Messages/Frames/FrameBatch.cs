@@ -1,10 +1,12 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 
 namespace Cluster.Messages.Frames;
 
 /// <summary>
 /// The frames of one request, at most one a shard, one after the other in one pooled array. Made by a frame writer, read by the region;
-/// whoever made it disposes it once the delivery has completed. Not thread-safe while written; then read-only.
+/// whoever made it disposes it once the delivery has completed. Not thread-safe while written; then read-only, but for the terms in the
+/// frames' headers, which whoever routes it sets.
 /// </summary>
 public sealed class FrameBatch : IDisposable
 {
@@ -52,6 +54,16 @@ public sealed class FrameBatch : IDisposable
 
     /// <summary>A frame's bytes.</summary>
     public ReadOnlySpan<byte> Frame(int index) => _bytes.AsSpan(_entries[index].Offset, _entries[index].Length);
+
+    /// <summary>Sets the term in a frame's header.</summary>
+    public void SetTerm(int index, uint term)
+    {
+        ref FrameHeader header = ref MemoryMarshal.AsRef<FrameHeader>(_bytes.AsSpan(_entries[index].Offset, FrameHeader.Size));
+        if (header.Term != term)
+        {
+            header.Term = term;
+        }
+    }
 
     /// <summary>Returns the array to the pool; the batch is then empty and may be used again.</summary>
     public void Dispose()

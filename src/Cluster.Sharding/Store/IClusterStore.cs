@@ -62,7 +62,38 @@ public sealed record StoreChanges(
 /// <param name="Puts">Keys to set.</param>
 /// <param name="Deletes">Keys to remove; one that is not there is no error.</param>
 public sealed record StoreTransaction(
-    IReadOnlyList<StoreCondition> Conditions, IReadOnlyList<StorePut> Puts, IReadOnlyList<string> Deletes);
+    IReadOnlyList<StoreCondition> Conditions, IReadOnlyList<StorePut> Puts, IReadOnlyList<string> Deletes)
+{
+    /// <summary>Most conditions, and most changes, of one transaction: what etcd takes by default.</summary>
+    public const int MaxOperations = 128;
+
+    /// <summary>Says what no store would take.</summary>
+    /// <exception cref="ArgumentException">There are too many conditions or changes, or a key is put twice, or put and deleted.</exception>
+    internal void ThrowIfInvalid()
+    {
+        if (Conditions.Count > MaxOperations || Puts.Count + Deletes.Count > MaxOperations)
+        {
+            throw new ArgumentException($"a transaction has at most {MaxOperations} conditions and {MaxOperations} changes");
+        }
+
+        HashSet<string> keys = new(StringComparer.Ordinal);
+        foreach (StorePut put in Puts)
+        {
+            if (!keys.Add(put.Key))
+            {
+                throw new ArgumentException($"a transaction puts {put.Key} twice");
+            }
+        }
+
+        foreach (string key in Deletes)
+        {
+            if (keys.Contains(key))
+            {
+                throw new ArgumentException($"a transaction puts and deletes {key}");
+            }
+        }
+    }
+}
 
 /// <summary>A key was last changed at a revision.</summary>
 /// <param name="Key">The key.</param>

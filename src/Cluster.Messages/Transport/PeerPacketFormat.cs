@@ -1,0 +1,59 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Runtime.InteropServices;
+
+namespace Cluster.Messages.Transport;
+
+/// <summary>
+/// What crosses a connection between two nodes: packets, little-endian.
+/// <code>
+/// length     4 bytes   of the messages; 0 in a heartbeat
+/// checksum   4 bytes   CRC-32C of the messages
+/// messages             PeerMessageHeader and its payload, one after the other
+/// </code>
+/// The first packet each way is a <see cref="PeerHandshake"/> instead of messages.
+/// </summary>
+public static class PeerPacketFormat
+{
+    /// <summary>Version of what nodes say to each other. Nodes of different versions refuse each other.</summary>
+    public const ushort Version = 1;
+
+    /// <summary>Bytes before the messages.</summary>
+    public const int HeaderSize = 8;
+
+    /// <summary>Writes the header of the packet that <paramref name="packet"/> is, over its first bytes.</summary>
+    public static void WriteHeader(Span<byte> packet)
+    {
+        Span<byte> messages = packet[HeaderSize..];
+        BinaryPrimitives.WriteInt32LittleEndian(packet, messages.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(packet[4..], Checksum(messages));
+    }
+
+    /// <summary>Reads the length of a packet's messages from its header, of which at least 4 bytes must be there; negative when it is none.</summary>
+    public static int ReadLength(ReadOnlySpan<byte> header) => BinaryPrimitives.ReadInt32LittleEndian(header);
+
+    /// <summary>Whether the messages of a packet are the ones that its header was written for.</summary>
+    /// <param name="packet">The whole packet, header included.</param>
+    public static bool IsIntact(ReadOnlySpan<byte> packet) =>
+        packet.Length >= HeaderSize
+        && ReadLength(packet) == packet.Length - HeaderSize
+        && BinaryPrimitives.ReadUInt32LittleEndian(packet[4..]) == Checksum(packet[HeaderSize..]);
+
+    /// <summary>CRC-32C, as iSCSI (RFC 3720, B.4) and others have it.</summary>
+    public static uint Checksum(ReadOnlySpan<byte> bytes)
+    {
+        uint crc = uint.MaxValue;
+        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(bytes);
+        foreach (ulong word in words)
+        {
+            crc = BitOperations.Crc32C(crc, word);
+        }
+
+        foreach (byte b in bytes[(words.Length * sizeof(ulong))..])
+        {
+            crc = BitOperations.Crc32C(crc, b);
+        }
+
+        return ~crc;
+    }
+}
