@@ -1,6 +1,7 @@
 using System.Threading.Tasks.Sources;
 using Cluster.Messages.Frames;
 using Cluster.Messages.Sharding;
+using Cluster.Sharding.Transport;
 
 namespace Cluster.Sharding.Region;
 
@@ -21,10 +22,11 @@ internal sealed class Delivery : IValueTaskSource<Refusal>, IRoutingEffects
     // The gateway goes on elsewhere: a worker loop must not find itself writing responses.
     private ManualResetValueTaskSourceCore<Refusal> _acknowledgement = new() { RunContinuationsAsynchronously = true };
     private int[] _localAttempts = new int[16];
-    private readonly List<(int Frame, int Attempt)> _unsent = [];
+    private readonly List<(int Frame, int Attempt, Refusal Refusal)> _unsent = [];
     private ulong _addressed;
     private int _readers;
     private bool _acknowledged = true;
+    private Refusal _refusal;
     private Exception? _failure;
 
     /// <summary>A delivery of a region.</summary>
@@ -58,6 +60,7 @@ internal sealed class Delivery : IValueTaskSource<Refusal>, IRoutingEffects
             Generation++;
             _acknowledged = false;
             _failure = null;
+            _refusal = Refusal.None;
             _acknowledgement.Reset();
             if (_localAttempts.Length < batch.Count)
             {
@@ -81,22 +84,26 @@ internal sealed class Delivery : IValueTaskSource<Refusal>, IRoutingEffects
         return attempt;
     }
 
-    /// <summary>A frame was answered for.</summary>
-    public void Answered(int frame, int attempt, Refusal refusal, long now) =>
-        Change(static (routing, a, now) => routing.Answered(a.frame, a.attempt, a.refusal, now), (frame, attempt, refusal), now);
-
-    /// <summary>As <see cref="Answered(int, int, Refusal, long)"/>, if the answer is to this use of the delivery.</summary>
-    public void AnsweredByPeer(ushort generation, int frame, byte attempt, Refusal refusal, long now)
+    /// <summary>A frame was answered for, if the answer is to this use of the delivery.</summary>
+    public void Answered(ushort generation, int frame, int attempt, Refusal refusal, long now)
     {
         lock (_gate)
         {
-            if (_acknowledged || generation != Generation || frame >= Batch.Count)
+            if (!_acknowledged && generation == Generation)
             {
-                return;
+                _routing.Answered(frame, attempt, refusal, now);
+                Flush(now);
+                Finish();
             }
+        }
+    }
 
-            _routing.Answered(frame, attempt, refusal, now);
-            Flush(now);
+    /// <summary>The whole is refused, whatever becomes of frames that are elsewhere.</summary>
+    public void Refuse(Refusal refusal)
+    {
+        lock (_gate)
+        {
+            _refusal = refusal;
             Finish();
         }
     }
@@ -130,9 +137,9 @@ internal sealed class Delivery : IValueTaskSource<Refusal>, IRoutingEffects
             _localAttempts[frame] = attempt;
             _addressed |= 1UL << _ways.WorkerOf(Batch.Shard(frame));
         }
-        else if (!_ways.SendToPeer(this, frame, attempt, owner))
+        else if (_ways.SendToPeer(this, frame, attempt, owner) is not PeerSend.Queued and var problem)
         {
-            _unsent.Add((frame, attempt));
+            _unsent.Add((frame, attempt, problem == PeerSend.NotConnected ? Refusal.OwnerUnreachable : Refusal.PeerBusy));
         }
     }
 
@@ -182,7 +189,7 @@ internal sealed class Delivery : IValueTaskSource<Refusal>, IRoutingEffects
 
         for (int i = 0; i < _unsent.Count; i++)
         {
-            _routing.Answered(_unsent[i].Frame, _unsent[i].Attempt, Refusal.OwnerUnreachable, now);
+            _routing.Answered(_unsent[i].Frame, _unsent[i].Attempt, _unsent[i].Refusal, now);
         }
 
         _unsent.Clear();
@@ -200,10 +207,10 @@ internal sealed class Delivery : IValueTaskSource<Refusal>, IRoutingEffects
             _acknowledged = true;
             _acknowledgement.SetException(failure);
         }
-        else if (_routing.IsComplete)
+        else if (_refusal != Refusal.None || _routing.IsComplete)
         {
             _acknowledged = true;
-            _acknowledgement.SetResult(_routing.Outcome);
+            _acknowledgement.SetResult(_refusal != Refusal.None ? _refusal : _routing.Outcome);
         }
     }
 }
@@ -215,8 +222,7 @@ internal interface IDeliveryWays
     bool IsLocal(MemberId member);
 
     /// <summary>Sends a frame to its owner on another node.</summary>
-    /// <returns>False when no link takes it now.</returns>
-    bool SendToPeer(Delivery delivery, int frame, int attempt, MemberId owner);
+    PeerSend SendToPeer(Delivery delivery, int frame, int attempt, MemberId owner);
 
     /// <summary>The worker loop that carries a shard, 0 to 63.</summary>
     int WorkerOf(int shard);

@@ -42,7 +42,7 @@ internal sealed class DeliveryTable(IDeliveryWays ways)
         ulong slot = id >> 40;
         if (slot < (ulong)all.Length && payload.Length == 1)
         {
-            all[slot].AnsweredByPeer((ushort)(id >> 24), (ushort)(id >> 8), (byte)id, (Refusal)payload[0], now);
+            all[slot].Answered((ushort)(id >> 24), (ushort)(id >> 8), (byte)id, (Refusal)payload[0], now);
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Cluster.Messages.Frames;
 using Cluster.Messages.Identity;
 using Cluster.Messages.Sharding;
@@ -21,7 +20,7 @@ namespace Cluster.Sharding.Region;
 /// Invariants: nothing is taken once draining has begun, and what was taken before is decided by it; the hard limit counts what is held and
 /// what is under way; a batch is read by worker loops only until its delivery completes; allocations are never swapped for older ones.
 /// </remarks>
-public sealed class ShardRegion : IShardRegion, IPeerHandler, IDeliveryWays, IWorkerWays, IAsyncDisposable
+public sealed class ShardRegion : IShardRegion, IDeliveryWays, IWorkerWays, IAsyncDisposable
 {
     /// <summary>How often due traces are looked for, and kept ones handed over.</summary>
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(10);
@@ -186,8 +185,8 @@ public sealed class ShardRegion : IShardRegion, IPeerHandler, IDeliveryWays, IWo
         }
     }
 
-    /// <inheritdoc/>
-    public void OnPacket(MemberId from, PeerPacket packet)
+    /// <summary>Takes a packet of a peer; it is retained as long as worker loops read it.</summary>
+    public void Receive(MemberId from, PeerPacket packet)
     {
         ulong workers = 0;
         PeerPacketReader messages = packet.Read();
@@ -213,11 +212,17 @@ public sealed class ShardRegion : IShardRegion, IPeerHandler, IDeliveryWays, IWo
         }
     }
 
-    /// <inheritdoc/>
-    public void OnConnected(MemberId peer) => ConnectionChanged(peer, connected: true);
+    /// <summary>A connection to or from a member was made, or lost with what was on it.</summary>
+    public void ConnectionChanged(MemberId peer, bool connected)
+    {
+        foreach (ShardWorker worker in _workers)
+        {
+            worker.ConnectionChanged(peer, connected);
+        }
 
-    /// <inheritdoc/>
-    public void OnDisconnected(MemberId peer) => ConnectionChanged(peer, connected: false);
+        long now = Clock.Now;
+        _deliveries.ForEach(delivery => delivery.Lost(peer, now));
+    }
 
     /// <summary>
     /// Ends intake, decides (or discards) every pending trace and hands over what is kept. Afterwards the exporters can be drained.
@@ -259,7 +264,7 @@ public sealed class ShardRegion : IShardRegion, IPeerHandler, IDeliveryWays, IWo
 
     bool IDeliveryWays.IsLocal(MemberId member) => member == _self;
 
-    bool IDeliveryWays.SendToPeer(Delivery delivery, int frame, int attempt, MemberId owner) =>
+    PeerSend IDeliveryWays.SendToPeer(Delivery delivery, int frame, int attempt, MemberId owner) =>
         _peers.Send(
             owner, PeerMessageKind.Deliver, delivery.Batch.Shard(frame), DeliveryTable.IdOf(delivery, frame, attempt), delivery.Batch.Frame(frame), []);
 
@@ -282,20 +287,6 @@ public sealed class ShardRegion : IShardRegion, IPeerHandler, IDeliveryWays, IWo
 
     private int WorkerOf(int shard) => shard % _workers.Length;
 
-    private void ConnectionChanged(MemberId peer, bool connected)
-    {
-        foreach (ShardWorker worker in _workers)
-        {
-            worker.ConnectionChanged(peer, connected);
-        }
-
-        if (!connected)
-        {
-            long now = Clock.Now;
-            _deliveries.ForEach(delivery => delivery.Lost(peer, now));
-        }
-    }
-
     private void Tick()
     {
         foreach (ShardWorker worker in _workers)
@@ -313,6 +304,7 @@ public sealed class ShardRegion : IShardRegion, IPeerHandler, IDeliveryWays, IWo
     /// <summary>The peers of a node alone.</summary>
     private sealed class NoPeers : IPeerSender
     {
-        public bool Send(MemberId to, PeerMessageKind kind, int shard, ulong id, ReadOnlySpan<byte> payload, ReadOnlySpan<byte> body) => false;
+        public PeerSend Send(MemberId to, PeerMessageKind kind, int shard, ulong id, ReadOnlySpan<byte> payload, ReadOnlySpan<byte> body) =>
+            PeerSend.NotConnected;
     }
 }

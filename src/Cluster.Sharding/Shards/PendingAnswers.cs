@@ -15,7 +15,8 @@ internal sealed class PendingAnswers
 
     /// <summary>A frame of this node's own gateway is waited for.</summary>
     /// <returns>Its token.</returns>
-    public ulong Add(Delivery delivery, int frame, int attempt) => Add(new Entry { Delivery = delivery, Frame = frame, Attempt = attempt });
+    public ulong Add(Delivery delivery, int frame, int attempt) => 
+        Add(new Entry { Delivery = delivery, Generation = delivery.Generation, Frame = frame, Attempt = attempt });
 
     /// <summary>A frame of a peer's gateway is waited for.</summary>
     /// <returns>Its token.</returns>
@@ -59,6 +60,9 @@ internal sealed class PendingAnswers
     {
         /// <summary>Null when a peer waits.</summary>
         public Delivery? Delivery;
+
+        /// <summary>Which use of the delivery.</summary>
+        public ushort Generation;
 
         /// <summary>The frame's index; in a free entry, the next free one.</summary>
         public int Frame;

@@ -177,7 +177,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects
         PendingAnswers.Entry entry = _answers.Take(token);
         if (entry.Delivery is { } delivery)
         {
-            delivery.Answered(entry.Frame, entry.Attempt, refusal, _now);
+            delivery.Answered(entry.Generation, entry.Frame, entry.Attempt, refusal, _now);
         }
         else
         {
@@ -293,7 +293,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects
     {
         if (_state != State.Open)
         {
-            delivery.Answered(frame, attempt, Refusal.ShuttingDown, now);
+            delivery.Refuse(Refusal.ShuttingDown);
             return null;
         }
 
@@ -304,7 +304,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects
         }
         catch (OutOfMemoryException)
         {
-            delivery.Answered(frame, attempt, Refusal.Memory, now);
+            delivery.Answered(delivery.Generation, frame, attempt, Refusal.Memory, now);
             return null;
         }
         catch (Exception e)
