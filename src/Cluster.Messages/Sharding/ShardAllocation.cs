@@ -32,7 +32,11 @@ public sealed class ShardAllocation
 /// <param name="Primary">The owner: hosts the shard's trace actors, acknowledges and decides. Nobody until the first member is there.</param>
 /// <param name="Term">Fencing number of this ownership: rises with every change of the primary; a message with a lower one is refused.</param>
 /// <param name="Replicas">Copies on other members, never the primary.</param>
-public sealed record ShardAssignment(MemberId Primary, uint Term, IReadOnlyList<ShardCopy> Replicas)
+/// <param name="FromNothing">
+/// Whether the primary began this term with an empty shard, since no copy in sync was left: what it may hold of the shard is too old to go on with.
+/// Stays as it is until the next term.
+/// </param>
+public sealed record ShardAssignment(MemberId Primary, uint Term, IReadOnlyList<ShardCopy> Replicas, bool FromNothing = false)
 {
     /// <summary>The copy on a member; null when it has none.</summary>
     public ShardCopy? CopyOn(MemberId member)

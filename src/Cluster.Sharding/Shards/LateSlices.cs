@@ -32,6 +32,12 @@ internal sealed class LateSlices
         _slices[_count++] = ((long)context << 32) | (uint)index;
     }
 
+    /// <summary>What was noted, as numbers that <see cref="Note"/> takes.</summary>
+    public ReadOnlySpan<long> Noted => _slices.AsSpan(0, _count);
+
+    /// <summary>Notes a slice by its number among <see cref="Noted"/>.</summary>
+    public void Note(long slice) => Add((int)(slice >> 32), (int)(uint)slice);
+
     /// <summary>Writes what was noted, and forgets it.</summary>
     public void Write(FrameReader frame, KeptTraceWriter writer)
     {

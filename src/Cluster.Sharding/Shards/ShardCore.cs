@@ -2,6 +2,7 @@ using Cluster.Messages.Frames;
 using Cluster.Messages.Identity;
 using Cluster.Messages.Protobuf;
 using Cluster.Messages.Sharding;
+using Cluster.Messages.Transport;
 using Cluster.Sampling.Decisions;
 using Cluster.Sharding.Log;
 using Cluster.Sharding.Region;
@@ -11,7 +12,8 @@ namespace Cluster.Sharding.Shards;
 
 /// <summary>
 /// One shard: its log, its trace actors, its memory of decisions. A synchronous state machine: messages come in as method calls with
-/// the time; what follows is written to the log, to the decision cache and, for kept traces, to the writer.
+/// the time; what follows is written to the log, to the decision cache and, for kept traces, to the writer. On a node alone that is all
+/// (<see cref="Deliver"/>); in a cluster frames and verdicts are entries of a log that is copied, and a verdict takes effect when it is committed (the other part of this class).
 /// <code>
 ///                 first span                deadline, limit or shutdown
 ///   (unknown) ----------------> pending ---------------------------------> decided (remembered)
@@ -24,7 +26,7 @@ namespace Cluster.Sharding.Shards;
 /// trace is on the wheel. A deadline only moves later when new spans reopen a closed tree, and never beyond <c>decision_wait</c>.
 /// Used by one thread at a time, its worker loop's.
 /// </summary>
-internal sealed class ShardCore : IDisposable
+internal sealed partial class ShardCore : IDisposable
 {
     /// <summary>Working arrays of more entries than this are given up after use.</summary>
     private const int KeptEntries = 4096;
@@ -47,6 +49,7 @@ internal sealed class ShardCore : IDisposable
     private TreeTracker? _trees;
     private int[] _frameContexts = new int[16];
     private readonly LateSlices _late = new();
+    private readonly bool _whole;
 
     /// <summary>An empty shard.</summary>
     /// <param name="id">Its number.</param>
@@ -54,6 +57,11 @@ internal sealed class ShardCore : IDisposable
     /// <param name="services">What it shares with the other shards of its worker loop.</param>
     /// <param name="now">Monotonic milliseconds.</param>
     public ShardCore(int id, uint term, ShardServices services, long now)
+        : this(id, term, services, new ShardLog(services.Slabs), NewDecisions(services), now)
+    {
+    }
+
+    private ShardCore(int id, uint term, ShardServices services, ShardLog log, DecisionCache decisions, long now)
     {
         Id = id;
         Term = term;
@@ -68,16 +76,13 @@ internal sealed class ShardCore : IDisposable
         _traces = new TraceTable(_hasher, words);
         _wheel = new TimingWheel(_traces);
         _wheel.Start(now);
-        _log = new ShardLog(services.Slabs);
-        _decisions = new DecisionCache(
-            _hasher,
-            (_options.SampledCacheSize + _options.ShardCount - 1) / _options.ShardCount,
-            (_options.NonSampledCacheSize + _options.ShardCount - 1) / _options.ShardCount,
-            policies,
-            words);
+        _log = log;
+        _decisions = decisions;
+        _whole = _options.KeepWholeFrames;
         _trees = _options.Settle > TimeSpan.Zero ? new TreeTracker(services.SpanIds, _hasher) : null;
         _votes = new Vote[policies];
         _matched = new ulong[words];
+        _details = new ulong[DecisionRecord.VoteWords(policies) + words];
         _decisionWait = Milliseconds(_options.DecisionWait);
         _rootWait = Milliseconds(_options.DecisionWaitAfterRootReceived);
         _settle = Milliseconds(_options.Settle);
@@ -128,6 +133,18 @@ internal sealed class ShardCore : IDisposable
             return Refusal.NotOwner;
         }
 
+        Apply(frame, -1, 0, now);
+        _late.Write(frame, _services.Writer);
+        return Refusal.None;
+    }
+
+    /// <summary>Tells the trace actors what is in a frame, and notes the slices of kept traces.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="entry">The log entry that holds it whole; -1 when what is needed of it is to be put into one.</param>
+    /// <param name="index">The entry's index; 0 when it has none.</param>
+    /// <param name="now">When it arrived, monotonic milliseconds.</param>
+    private void Apply(FrameReader frame, int entry, ulong index, long now)
+    {
         ReadOnlySpan<FrameSlice> slices = frame.Slices;
         ReadOnlySpan<FrameContext> contexts = frame.Contexts;
         if (_frameContexts.Length < contexts.Length)
@@ -138,7 +155,6 @@ internal sealed class ShardCore : IDisposable
         Span<int> acquired = _frameContexts.AsSpan(0, contexts.Length);
         acquired.Fill(-1);
         _late.Clear();
-        int entry = -1;
         try
         {
             for (int i = 0; i < slices.Length; i++)
@@ -148,7 +164,7 @@ internal sealed class ShardCore : IDisposable
                 if (trace == 0)
                 {
                     int decision = _decisions.Find(slice.TraceId);
-                    if (decision != 0)
+                    if (decision != 0 && (!_replaying || _decisions[decision].Index < index))
                     {
                         FollowDecision(slice, i, decision);
                         continue;
@@ -169,17 +185,17 @@ internal sealed class ShardCore : IDisposable
                     entry = _log.Open(SpanBytes(slices));
                 }
 
-                Receive(trace, frame.Spans(slice), context, entry, now);
+                Receive(trace, frame.Spans(slice), slice.Offset, context, entry, now);
             }
         }
         finally
         {
             EndFrame(acquired, entry);
         }
-
-        _late.Write(frame, _services.Writer);
-        return Refusal.None;
     }
+
+    /// <summary>A frame was refused before it came here.</summary>
+    public void CountRefused() => RefusedFrames++;
 
     /// <summary>Decides traces that are due, until none is or the exporters have no room.</summary>
     /// <returns>False when it stopped for lack of room: call again later.</returns>
@@ -195,7 +211,7 @@ internal sealed class ShardCore : IDisposable
             int trace = _wheel.NextDue(now);
             if (trace == 0)
             {
-                if (_traces.IsSparse)
+                if (_traces.IsSparse && _effects.Count == 0)
                 {
                     Shrink(now);
                 }
@@ -265,7 +281,11 @@ internal sealed class ShardCore : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => DiscardAll();
+    public void Dispose()
+    {
+        DiscardAll();
+        EndReplicated();
+    }
 
     /// <summary>After a flood: moves what is left into tables of its size. Nothing is due at <paramref name="now"/>.</summary>
     private void Shrink(long now)
@@ -273,14 +293,14 @@ internal sealed class ShardCore : IDisposable
         TraceTable traces = new(_hasher, _matched.Length);
         TimingWheel wheel = new(traces);
         wheel.Start(now);
-        ShardLog log = new(_services.Slabs);
+        ShardLog log = _whole ? _log : new ShardLog(_services.Slabs);
         TreeTracker? trees = _trees is null ? null : new TreeTracker(_services.SpanIds, _hasher);
         for (int from = _traces.Oldest; from != 0; from = _traces[from].Younger)
         {
             int to = traces.Adopt(_traces, from);
             while (_traces.TryRemoveSlice(from, out Slice slice))
             {
-                slice.Entry = log.Adopt(_log, slice.Entry);
+                slice.Entry = _whole ? slice.Entry : log.Adopt(_log, slice.Entry);
                 traces.AddSlice(to, slice);
             }
 
@@ -293,7 +313,7 @@ internal sealed class ShardCore : IDisposable
 
     private void EndFrame(Span<int> acquired, int entry)
     {
-        if (entry >= 0)
+        if (entry >= 0 && !_whole)
         {
             _log.Seal(entry);
         }
@@ -325,7 +345,7 @@ internal sealed class ShardCore : IDisposable
     }
 
     /// <summary>Takes the spans of one slice that are not repeated ones, in as few runs as there are.</summary>
-    private void Receive(int trace, ReadOnlySpan<byte> spans, int context, int entry, long now)
+    private void Receive(int trace, ReadOnlySpan<byte> spans, int offset, int context, int entry, long now)
     {
         ref TraceRecord record = ref _traces[trace];
         Span<ulong> conditions = _traces.Conditions(trace);
@@ -363,7 +383,7 @@ internal sealed class ShardCore : IDisposable
             else
             {
                 _statistics.RepeatedSpans++;
-                Keep(trace, spans[runStart..position], runSpans, context, entry);
+                Keep(trace, spans[runStart..position], offset + runStart, runSpans, context, entry);
                 receivedBytes += position - runStart;
                 received += runSpans;
                 runStart = next;
@@ -373,7 +393,7 @@ internal sealed class ShardCore : IDisposable
             position = next;
         }
 
-        Keep(trace, spans[runStart..], runSpans, context, entry);
+        Keep(trace, spans[runStart..], offset + runStart, runSpans, context, entry);
         receivedBytes += spans.Length - runStart;
         received += runSpans;
         if (received > 0)
@@ -392,14 +412,22 @@ internal sealed class ShardCore : IDisposable
         }
     }
 
-    private void Keep(int trace, ReadOnlySpan<byte> run, int spanCount, int context, int entry)
+    private void Keep(int trace, ReadOnlySpan<byte> run, int offset, int spanCount, int context, int entry)
     {
         if (spanCount == 0)
         {
             return;
         }
 
-        int offset = _log.Append(entry, run);
+        if (_whole)
+        {
+            _log.Retain(entry);
+        }
+        else
+        {
+            offset = _log.Append(entry, run);
+        }
+
         _contexts.Retain(context);
         _statistics.PendingSlices++;
         _traces.AddSlice(trace, new Slice { Entry = entry, Offset = offset, Length = run.Length, SpanCount = spanCount, Context = context });
@@ -432,13 +460,13 @@ internal sealed class ShardCore : IDisposable
         _statistics.PendingBytes += bytes;
         if (_options.MaximumTraceSizeBytes > 0 && record.Bytes > _options.MaximumTraceSizeBytes)
         {
-            Decide(trace, CompletionReason.TooLarge, now);
+            EndTooLarge(trace, ref record, now);
             return;
         }
 
         if (root && record.RootArrival == 0)
         {
-            record.RootArrival = Math.Max(now, 1);
+            record.RootArrival = now == 0 ? 1 : now;
         }
 
         if (record.RootArrival != 0 && (_rootWait > 0 || _trees is not null))
@@ -499,28 +527,47 @@ internal sealed class ShardCore : IDisposable
         }
 
         ref TraceRecord record = ref _traces[trace];
-        if (verdict.Decision == Decision.Sampled)
+        RememberedDecision decision = new()
         {
-            _services.Writer.WriteTrace(_traces, trace, _log, verdict.Policy < 0 ? default : _services.PolicyNames[verdict.Policy]);
-        }
-
-        _decisions.Add(
-            new RememberedDecision
-            {
-                TraceId = record.TraceId,
-                DecidedAt = now,
-                DurationNanoseconds = (long)(record.EndUnixNano - record.StartUnixNano),
-                Bytes = record.Bytes,
-                SpanCount = record.SpanCount,
-                Policy = (short)verdict.Policy,
-                Decision = verdict.Decision,
-                Reason = reason,
-            },
-            _votes,
-            _traces.Conditions(trace));
+            TraceId = record.TraceId,
+            DecidedAt = now,
+            DurationNanoseconds = (long)(record.EndUnixNano - record.StartUnixNano),
+            Bytes = record.Bytes,
+            SpanCount = record.SpanCount,
+            Policy = (short)verdict.Policy,
+            Decision = verdict.Decision,
+            Reason = reason,
+        };
         Decisions[(int)verdict.Decision]++;
         _statistics.AddDecision(verdict, reason, _votes, record.SpanCount);
+        if (_whole)
+        {
+            LogVerdict(trace, decision, now);
+            return;
+        }
+
+        if (verdict.Decision == Decision.Sampled)
+        {
+            _services.Writer.WriteTrace(_traces, trace, _log, NameOf(verdict.Policy));
+        }
+
+        _decisions.Add(decision, _votes, _traces.Conditions(trace));
         End(trace);
+    }
+
+    private void EndTooLarge(int trace, ref TraceRecord record, long now)
+    {
+        if (!_whole)
+        {
+            Decide(trace, CompletionReason.TooLarge, now);
+        }
+        else if (record.DeadlineReason != CompletionReason.TooLarge)
+        {
+            // Verdicts are made between frames, so that each has its place among them in the log: due at the next step.
+            _wheel.Remove(trace);
+            (record.Deadline, record.DeadlineReason) = (now, CompletionReason.TooLarge);
+            _wheel.Add(trace);
+        }
     }
 
     private Verdict AskPolicies(int trace, long now)
@@ -540,6 +587,14 @@ internal sealed class ShardCore : IDisposable
     /// <summary>The trace actor leaves: its slices out of the log, its record out of the table.</summary>
     private void End(int trace)
     {
+        EndPending(trace);
+        ReleaseSlices(trace);
+        _traces.Remove(trace);
+    }
+
+    /// <summary>The trace is not pending any more: off the wheel, out of the counts, its spans' hashes gone.</summary>
+    private void EndPending(int trace)
+    {
         ref TraceRecord record = ref _traces[trace];
         _wheel.Remove(trace);
         PendingSpans -= record.SpanCount;
@@ -547,17 +602,21 @@ internal sealed class ShardCore : IDisposable
         _statistics.PendingTraces--;
         _statistics.PendingSpans -= record.SpanCount;
         _statistics.PendingBytes -= record.Bytes;
+        _services.SpanIds.Free(ref record.Spans);
+        _trees?.Forget(trace);
+    }
+
+    private void ReleaseSlices(int trace)
+    {
         while (_traces.TryRemoveSlice(trace, out Slice slice))
         {
             _log.Release(slice.Entry);
             _contexts.Release(slice.Context);
             _statistics.PendingSlices--;
         }
-
-        _services.SpanIds.Free(ref record.Spans);
-        _trees?.Forget(trace);
-        _traces.Remove(trace);
     }
+
+    private ReadOnlySpan<byte> NameOf(int policy) => policy < 0 ? default : _services.PolicyNames[policy];
 
     /// <summary>Bytes that a slice adds around its spans: resource, scope, and the tags and lengths of what they are in.</summary>
     private int ContextSize(int context, int spanBytes)

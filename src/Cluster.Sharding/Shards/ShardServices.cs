@@ -17,6 +17,9 @@ internal sealed class ShardServices : IDisposable
     /// <summary>Bytes of a slice in a trace table, and of the log entry it may be alone in; the arrays may be half empty.</summary>
     private static readonly int SliceBytes = 4 * Unsafe.SizeOf<Slice>();
 
+    /// <summary>Bytes of an entry in the log of a copy, besides its own; the arrays may be half empty.</summary>
+    private const int CopiedEntryBytes = 2 * 64;
+
     private readonly int _traceBytes;
 
     /// <summary>Services of one worker loop.</summary>
@@ -61,7 +64,8 @@ internal sealed class ShardServices : IDisposable
     /// enough after every message.
     /// </summary>
     public long IndexBytes =>
-        Contexts.Bytes + SpanIds.Bytes + Statistics.PendingTraces * _traceBytes + Statistics.PendingSlices * SliceBytes;
+        Contexts.Bytes + SpanIds.Bytes + Statistics.PendingTraces * _traceBytes + Statistics.PendingSlices * SliceBytes
+        + Statistics.CopiedEntries * CopiedEntryBytes;
 
     public void Dispose()
     {

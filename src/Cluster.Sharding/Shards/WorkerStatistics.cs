@@ -22,6 +22,18 @@ internal sealed class WorkerStatistics(int policies)
     public long DecisionTicks;
     public double LatenessSum;
 
+    /// <summary>Frames that were delivered again, and not applied again.</summary>
+    public long RepeatedFrames;
+
+    /// <summary>Kept traces that were written again after a promotion, since their first export was not confirmed.</summary>
+    public long ExportedAgain;
+
+    /// <summary>Replication messages that could not be used: too late, too early, not for here, or damaged.</summary>
+    public long IgnoredReplication;
+
+    /// <summary>Entries in the logs of copies.</summary>
+    public long CopiedEntries;
+
     /// <summary>Messages that ended in an exception, which is a fault of this program.</summary>
     public long Failures;
 

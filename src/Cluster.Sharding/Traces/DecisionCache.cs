@@ -1,4 +1,5 @@
 using Cluster.Messages.Identity;
+using Cluster.Messages.Transport;
 using Cluster.Sampling.Decisions;
 
 namespace Cluster.Sharding.Traces;
@@ -13,7 +14,7 @@ namespace Cluster.Sharding.Traces;
 /// </remarks>
 internal sealed class DecisionCache
 {
-    private const int VotesPerWord = 16;
+    private const int VotesPerWord = DecisionRecord.VotesPerWord;
 
     private readonly TraceIdHasher _hasher;
     private readonly int _voteCount;
@@ -39,10 +40,16 @@ internal sealed class DecisionCache
         _sampled.Capacity = sampledCapacity;
         _others.Capacity = otherCapacity;
         _voteCount = policyCount;
-        _voteWords = (policyCount + VotesPerWord - 1) / VotesPerWord;
+        _voteWords = DecisionRecord.VoteWords(policyCount);
         _conditionWords = conditionWords;
         _details = new ulong[_entries.Length * (_voteWords + conditionWords)];
     }
+
+    /// <summary>Votes remembered with each decision.</summary>
+    public int VoteCount => _voteCount;
+
+    /// <summary>Words of condition bits remembered with each decision.</summary>
+    public int ConditionWords => _conditionWords;
 
     /// <summary>Decisions remembered.</summary>
     public int Count => _sampled.Count + _others.Count;
@@ -55,6 +62,12 @@ internal sealed class DecisionCache
 
     /// <summary>The entry used next most recently after <paramref name="entry"/>; 0 at the end.</summary>
     public int Next(int entry) => _entries[entry].Older;
+
+    /// <summary>The least recently used entry of a list; 0 when it is empty.</summary>
+    public int Oldest(bool sampled) => sampled ? _sampled.Oldest : _others.Oldest;
+
+    /// <summary>The entry used least recently after <paramref name="entry"/>; 0 at the end.</summary>
+    public int Newer(int entry) => _entries[entry].Newer;
 
     /// <summary>Finds a trace's decision; 0 when it is not remembered. Does not count as a use.</summary>
     public int Find(TraceId traceId)
@@ -82,25 +95,18 @@ internal sealed class DecisionCache
     /// <summary>Remembers a decision about a trace that is not remembered, forgetting the least recently used of its kind if there are too many.</summary>
     public void Add(in RememberedDecision decision, ReadOnlySpan<Vote> votes, ReadOnlySpan<ulong> conditions)
     {
-        ref LruList list = ref ListOf(decision.Decision);
-        if (list.Capacity == 0)
+        int entry = Add(decision);
+        if (entry == 0)
         {
             return;
         }
 
-        if (list.Count >= list.Capacity)
-        {
-            Forget(ref list, list.Oldest);
-        }
+        Pack(votes, conditions, Details(entry));
+    }
 
-        int entry = Take();
-        ref int bucket = ref _buckets[_hasher.Hash(decision.TraceId) & (uint)(_buckets.Length - 1)];
-        _entries[entry] = decision;
-        _entries[entry].NextInBucket = bucket;
-        bucket = entry;
-        Link(ref list, entry);
-
-        Span<ulong> details = Details(entry);
+    /// <summary>Puts votes and conditions into as many words as <see cref="Details(int)"/> has.</summary>
+    public void Pack(ReadOnlySpan<Vote> votes, ReadOnlySpan<ulong> conditions, Span<ulong> details)
+    {
         details.Clear();
         for (int i = 0; i < votes.Length; i++)
         {
@@ -108,6 +114,55 @@ internal sealed class DecisionCache
         }
 
         conditions.CopyTo(details[_voteWords..]);
+    }
+
+    /// <summary>Remembers a decision, in place of one about the same trace.</summary>
+    /// <param name="decision">The decision.</param>
+    /// <param name="details">Words of votes and of conditions, as <see cref="Details(int)"/> has them; empty when they are not known.</param>
+    public void Put(in RememberedDecision decision, ReadOnlySpan<ulong> details)
+    {
+        int known = Find(decision.TraceId);
+        if (known != 0)
+        {
+            Forget(ref ListOf(_entries[known].Decision), known);
+        }
+
+        int entry = Add(decision);
+        if (entry != 0)
+        {
+            Span<ulong> own = Details(entry);
+            own.Clear();
+            details.CopyTo(own);
+        }
+    }
+
+    /// <summary>The exporters are done with a sampled trace.</summary>
+    public void MarkExported(TraceId traceId)
+    {
+        int entry = Find(traceId);
+        if (entry != 0)
+        {
+            _entries[entry].Exported = true;
+        }
+    }
+
+    /// <summary>Forgets the decisions whose verdicts have an index above <paramref name="index"/>: they were taken back.</summary>
+    public void ForgetAfter(ulong index)
+    {
+        for (int entry = 1; entry < _used; entry++)
+        {
+            if (_entries[entry].Index > index)
+            {
+                Forget(ref ListOf(_entries[entry].Decision), entry);
+            }
+        }
+    }
+
+    /// <summary>Words of votes, <see cref="VotesPerWord"/> in each, then words of conditions.</summary>
+    public Span<ulong> Details(int entry)
+    {
+        int words = _voteWords + _conditionWords;
+        return _details.AsSpan(entry * words, words);
     }
 
     /// <summary>The votes that led to a decision, one a policy.</summary>
@@ -125,10 +180,27 @@ internal sealed class DecisionCache
     /// <summary>The condition bits that a decision was made from.</summary>
     public ReadOnlySpan<ulong> Conditions(int entry) => Details(entry)[_voteWords..];
 
-    private Span<ulong> Details(int entry)
+    /// <returns>The new entry, its details not set; 0 when decisions of its kind are not remembered.</returns>
+    private int Add(in RememberedDecision decision)
     {
-        int words = _voteWords + _conditionWords;
-        return _details.AsSpan(entry * words, words);
+        ref LruList list = ref ListOf(decision.Decision);
+        if (list.Capacity == 0)
+        {
+            return 0;
+        }
+
+        if (list.Count >= list.Capacity)
+        {
+            Forget(ref list, list.Oldest);
+        }
+
+        int entry = Take();
+        ref int bucket = ref _buckets[_hasher.Hash(decision.TraceId) & (uint)(_buckets.Length - 1)];
+        _entries[entry] = decision;
+        _entries[entry].NextInBucket = bucket;
+        bucket = entry;
+        Link(ref list, entry);
+        return entry;
     }
 
     private ref LruList ListOf(Decision decision)
@@ -248,6 +320,12 @@ internal struct RememberedDecision
     public short Policy;
     public Decision Decision;
     public CompletionReason Reason;
+
+    /// <summary>Whether the exporters are done with it; only known in a cluster.</summary>
+    public bool Exported;
+
+    /// <summary>Index of the verdict in the shard's log; 0 on a node alone.</summary>
+    public ulong Index;
     public int NextInBucket;
     public int Newer;
     public int Older;

@@ -36,6 +36,7 @@ internal sealed class KeptTraceWriter(ContextTable contexts, IKeptTraceQueue que
     private int _length;
     private int _traces;
     private int _spans;
+    private long _handOvers;
     private Slice[] _slices = new Slice[64];
     private byte[] _attribute = [];
 
@@ -50,6 +51,15 @@ internal sealed class KeptTraceWriter(ContextTable contexts, IKeptTraceQueue que
 
     /// <summary>Bytes written since start.</summary>
     public long TotalBytes { get; private set; }
+
+    /// <summary>
+    /// Told the number of a hand-over when the exporters are done with it, on any thread and in any order; null when nobody wants to know. Set
+    /// before the first.
+    /// </summary>
+    public Action<long>? Done { get; set; }
+
+    /// <summary>The hand-over that holds the end of what was written last: its number, counted from 1.</summary>
+    public long HandOver => _length > 0 ? _handOvers + 1 : _handOvers;
 
     /// <summary>Writes a trace from its slices.</summary>
     /// <param name="traces">Holds the trace.</param>
@@ -148,7 +158,8 @@ internal sealed class KeptTraceWriter(ContextTable contexts, IKeptTraceQueue que
         }
 
         TotalBytes += _length;
-        queue.Enqueue(new KeptTraces(bytes, _length, _traces, _spans));
+        _handOvers++;
+        queue.Enqueue(new KeptTraces(bytes, _length, _traces, _spans, Done is null ? null : new HandOver(_handOvers, Done)));
         _length = _traces = _spans = 0;
     }
 

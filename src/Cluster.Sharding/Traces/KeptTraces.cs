@@ -11,11 +11,18 @@ public sealed class KeptTraces
 {
     private byte[] _bytes;
     private readonly int _length;
+    private readonly HandOver? _handOver;
     private int _references = 1;
 
     /// <summary>Takes over <paramref name="bytes"/>, an array from <see cref="ArrayPool{T}.Shared"/>.</summary>
-    public KeptTraces(byte[] bytes, int length, int traceCount, int spanCount)
+    /// <param name="bytes">The array.</param>
+    /// <param name="length">Bytes in use.</param>
+    /// <param name="traceCount">Traces in it.</param>
+    /// <param name="spanCount">Spans in it.</param>
+    /// <param name="handOver">Told when the last holder is done; null when nobody wants to know.</param>
+    public KeptTraces(byte[] bytes, int length, int traceCount, int spanCount, HandOver? handOver = null)
     {
+        _handOver = handOver;
         _bytes = bytes;
         _length = length;
         TraceCount = traceCount;
@@ -46,11 +53,17 @@ public sealed class KeptTraces
             byte[] bytes = _bytes;
             _bytes = [];
             ArrayPool<byte>.Shared.Return(bytes);
+            _handOver?.Done(_handOver.Number);
         }
 
         ObjectDisposedException.ThrowIf(left < 0, this);
     }
 }
+
+/// <summary>Who wants to know when the exporters are done with some kept traces: sent, or given up for good.</summary>
+/// <param name="Number">The hand-over, counted from 1.</param>
+/// <param name="Done">Called once, by whoever releases last, on any thread; must be quick.</param>
+public sealed record HandOver(long Number, Action<long> Done);
 
 /// <summary>Where shards put kept traces: in front of every exporter's sending queue.</summary>
 public interface IKeptTraceQueue

@@ -126,6 +126,20 @@ internal sealed class TraceTable
     /// <summary>Removes a trace whose slices were removed.</summary>
     public void Remove(int trace)
     {
+        Detach(trace);
+        RemoveDetached(trace);
+    }
+
+    /// <summary>Removes a trace that was detached, and whose slices were removed.</summary>
+    public void RemoveDetached(int trace)
+    {
+        _records[trace] = new TraceRecord { NextInBucket = _firstFree };
+        _firstFree = trace;
+    }
+
+    /// <summary>Takes a trace out of what is found and counted; its record and its slices stay, under its number, until it is removed.</summary>
+    public void Detach(int trace)
+    {
         ref TraceRecord record = ref _records[trace];
         ref int link = ref _buckets[_hasher.Hash(record.TraceId) & (uint)(_buckets.Length - 1)];
         while (link != trace)
@@ -152,8 +166,6 @@ internal sealed class TraceTable
             Youngest = record.Older;
         }
 
-        record = new TraceRecord { NextInBucket = _firstFree };
-        _firstFree = trace;
         Count--;
     }
 

@@ -1,0 +1,245 @@
+using Cluster.Messages.Frames;
+using Cluster.Messages.Sharding;
+using Cluster.Messages.Transport;
+using Cluster.Sharding.Log;
+using Cluster.Sharding.Shards;
+using Cluster.Sharding.Traces;
+
+namespace Cluster.Sharding.Replication;
+
+/// <summary>
+/// One stay of a copy of a shard on this member: the log as its primary sends it, and the decisions. A synchronous state machine.
+/// <code>
+///                 Begin, from nothing               "you have everything"
+///   (not greeted) --------------------> filling ----------------------------> complete --promoted--> primary
+///         |                                ^                                   |    ^
+///         |                                +------ Begin, from nothing --------+    | Begin of a higher term:
+///         +------------------------- Begin, only when complete --------------------+  what is beyond its index is taken back
+/// </code>
+/// Invariants: items of a stream are taken in order of position, each once; an item of a lower term is never taken, and one of a higher term only
+/// if it is a Begin; the log's indices rise; complete means that everything that was acknowledged is here, and that nothing
+/// is acknowledged without this copy before an allocation without it. Used by one thread at a time.
+/// </summary>
+internal sealed class ShardCopyCore : IDisposable
+{
+    private readonly ShardServices _services;
+    private readonly IShardHostEffects _effects;
+    private readonly int _shard;
+    private ShardLog _log;
+    private DecisionCache _decisions;
+    private bool _greeted;
+    private ulong _position;
+    private int _countedEntries;
+
+    /// <summary>A copy that has nothing yet.</summary>
+    /// <param name="shard">The shard.</param>
+    /// <param name="term">Its term by the allocation.</param>
+    /// <param name="since">Which stay this is.</param>
+    /// <param name="services">What the shards of the worker loop share.</param>
+    /// <param name="effects">Where answers go.</param>
+    public ShardCopyCore(int shard, uint term, long since, ShardServices services, IShardHostEffects effects)
+    {
+        (_shard, Term, Since, _services, _effects) = (shard, term, since, services, effects);
+        _log = new ShardLog(services.Slabs);
+        _decisions = ShardCore.NewDecisions(services);
+    }
+
+    /// <summary>The highest term that was heard of.</summary>
+    public uint Term { get; private set; }
+
+    /// <summary>Which stay of the copy on this member.</summary>
+    public long Since { get; }
+
+    /// <summary>Whether everything that was acknowledged is here.</summary>
+    public bool IsComplete { get; private set; }
+
+    /// <summary>The log, for inspection.</summary>
+    public ShardLog Log => _log;
+
+    /// <summary>The decisions, for inspection.</summary>
+    public DecisionCache Decisions => _decisions;
+
+    /// <summary>The allocation says that the shard has this term.</summary>
+    public void Follow(uint term)
+    {
+        if (term > Term)
+        {
+            Term = term;
+            _greeted = false;
+            _position = 0;
+        }
+    }
+
+    /// <summary>An item of a primary's stream. What cannot be taken changes nothing.</summary>
+    /// <param name="from">Who sent it, and is answered.</param>
+    /// <param name="position">Its position in the stream.</param>
+    /// <param name="item">Its header.</param>
+    /// <param name="body">Its body.</param>
+    /// <param name="now">Monotonic milliseconds.</param>
+    public void Receive(MemberId from, ulong position, in ReplicationItemHeader item, ReadOnlySpan<byte> body, long now)
+    {
+        if (item.Since != Since)
+        {
+            _services.Statistics.IgnoredReplication++;
+            return;
+        }
+
+        bool taken = item.Term >= Term;
+        if (taken && (item.Term > Term || !_greeted))
+        {
+            taken = position == 1 && item.Kind == ReplicationItemKind.Begin && TryBegin(item);
+            if (!taken)
+            {
+                // There is nothing to answer with: this copy has no place in the stream.
+                _services.Statistics.IgnoredReplication++;
+                return;
+            }
+
+            _position = 1;
+        }
+        else if (taken && position == _position + 1)
+        {
+            taken = TryTake(item, body, now);
+            _position += taken ? 1UL : 0;
+            Count();
+        }
+        else
+        {
+            taken = taken && position <= _position;
+        }
+
+        _services.Statistics.IgnoredReplication += taken ? 0 : 1;
+        ReplicationAnswer answer = new() { Term = Term, Since = Since, LastIndex = _log.LastIndex };
+        _effects.Send(from, PeerMessageKind.Replicated, _shard, _position, ReplicationItem.Bytes(answer), default);
+    }
+
+    /// <summary>Becomes the primary, with everything that is here. This copy is empty afterwards.</summary>
+    public ShardCore Promote(uint term, long now)
+    {
+        (ShardLog log, DecisionCache decisions) = (_log, _decisions);
+        _log = new ShardLog(_services.Slabs);
+        _decisions = ShardCore.NewDecisions(_services);
+        Count();
+        return ShardCore.Replay(_shard, term, _services, log, decisions, now);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _log.TruncateAfter(0);
+        Count();
+    }
+
+    private bool TryBegin(in ReplicationItemHeader item)
+    {
+        if (item.Flag == 0)
+        {
+            if (!IsComplete)
+            {
+                return false;
+            }
+
+            _log.TruncateAfter(item.Index);
+            _decisions.ForgetAfter(item.Index);
+        }
+        else
+        {
+            _log.TruncateAfter(0);
+            _decisions = ShardCore.NewDecisions(_services);
+            IsComplete = false;
+        }
+
+        Term = item.Term;
+        _greeted = true;
+        Count();
+        return true;
+    }
+
+    private bool TryTake(in ReplicationItemHeader item, ReadOnlySpan<byte> body, long now) => item.Kind switch
+    {
+        ReplicationItemKind.Frame => TryTakeFrame(item, body, now),
+        ReplicationItemKind.Verdicts => TryTakeVerdicts(item, body, now),
+        ReplicationItemKind.Decisions => TryTakeDecisions(body, now),
+        ReplicationItemKind.Trim => TryTrim(item, body),
+        _ => false,
+    };
+
+    private bool TryTakeFrame(in ReplicationItemHeader item, ReadOnlySpan<byte> body, long now)
+    {
+        if (!IsNext(item.Index)
+            || !FrameReader.TryOpen(body, out FrameReader frame)
+            || frame.Header.Length != body.Length
+            || frame.Header.Shard != _shard)
+        {
+            return false;
+        }
+
+        _log.Add(item.Index, LogEntryKind.Frame, body, now - item.AgeMilliseconds);
+        return true;
+    }
+
+    private bool TryTakeVerdicts(in ReplicationItemHeader item, ReadOnlySpan<byte> body, long now)
+    {
+        if (!IsNext(item.Index) || !DecisionRecord.AreWhole(body))
+        {
+            return false;
+        }
+
+        long decidedAt = now - item.AgeMilliseconds;
+        _log.Add(item.Index, LogEntryKind.Verdicts, body, decidedAt);
+        while (DecisionRecord.TryRead(ref body, out DecisionRecord record, out ReadOnlySpan<ulong> details))
+        {
+            DecisionItems.Remember(_decisions, record, details, item.Index, decidedAt);
+        }
+
+        return true;
+    }
+
+    private bool TryTakeDecisions(ReadOnlySpan<byte> body, long now)
+    {
+        if (!DecisionRecord.AreWhole(body))
+        {
+            return false;
+        }
+
+        while (DecisionRecord.TryRead(ref body, out DecisionRecord record, out ReadOnlySpan<ulong> details))
+        {
+            DecisionItems.Remember(_decisions, record, details, record.Index, now - record.AgeMilliseconds);
+        }
+
+        return true;
+    }
+
+    private bool TryTrim(in ReplicationItemHeader item, ReadOnlySpan<byte> body)
+    {
+        if (!TrimBody.TryRead(body, out ReadOnlySpan<IndexRange> ranges, out ReadOnlySpan<Messages.Identity.TraceId> exported))
+        {
+            return false;
+        }
+
+        foreach (IndexRange range in ranges)
+        {
+            while (_log.FindFrom(range.First) is int entry and >= 0 && _log.Place(entry).Index <= range.Last)
+            {
+                _log.Release(entry);
+            }
+        }
+
+        foreach (Messages.Identity.TraceId traceId in exported)
+        {
+            _decisions.MarkExported(traceId);
+        }
+
+        IsComplete |= item.Flag != 0;
+        return true;
+    }
+
+    /// <summary>No index can be so high that the next one is none.</summary>
+    private bool IsNext(ulong index) => index > _log.LastIndex && index <= long.MaxValue;
+
+    private void Count()
+    {
+        _services.Statistics.CopiedEntries += _log.LiveEntries - _countedEntries;
+        _countedEntries = _log.LiveEntries;
+    }
+}
