@@ -114,4 +114,7 @@ public sealed class ClusterStoreException : Exception
         : base(message, inner)
     {
     }
+
+    /// <summary>The store's own code of why it refused; 0 when it did not say, or was not reached.</summary>
+    internal int Refusal { get; init; }
 }

@@ -1,0 +1,370 @@
+using Cluster.Messages.Sharding;
+using Cluster.Sharding.Membership;
+
+namespace Cluster.Sharding.Coordination;
+
+/// <summary>
+/// Finds the next allocation: one step from what is, to where everything should be. A synchronous state machine; used by one thread at a time.
+/// </summary>
+/// <remarks>
+/// A shard, with one copy wanted (a star is a copy in sync; P, Q, R are members):
+/// <code>
+///  P            ──fill──►  P, Q        ──caught up──►  P, Q*                              filled
+///  P, Q*        ──fill──►  P, Q*, R    ──caught up──►  P, Q*, R*  ──swap──►  R, Q*        moved, term + 1
+///  P, Q*        ──P dead──►  Q  (term + 1)             P, Q*  ──Q dead or suspect──►  P
+///  P, Q         ──P dead, for one lease's time──►  R, empty (term + 1)
+/// </code>
+/// Invariants of each step: a copy is never with its primary, nor two on one member; the term rises exactly when the primary changes; whoever becomes
+/// primary was a copy in sync before, unless the shard begins empty; a shard with a live copy in sync never begins empty; a copy in sync is given
+/// up only when it is dead or suspect, or enough others are in sync; at most <see cref="ClusterControlOptions.MovesInFlight"/> learners are
+/// made.
+/// What is remembered between steps only delays them: where everything should be (found anew when the members change), since when a shard is
+/// without a holder, and where copies have failed.
+/// </remarks>
+internal sealed class AllocationPlanner(ClusterControlOptions options)
+{
+    private readonly long _patience = (long)options.LeaseTimeToLive.TotalMilliseconds;
+    private readonly Dictionary<int, long> _orphanSince = [];
+    private readonly Dictionary<(int Shard, MemberId Member), long> _avoidUntil = [];
+    private IReadOnlyList<Member> _targetMembers = [];
+    private ShardTarget[]? _targets;
+
+    /// <summary>Shards that should have a copy and have none in sync.</summary>
+    private int _unprotected;
+
+    /// <summary>Forgets what was remembered: somebody else has allocated since.</summary>
+    public void Forget()
+    {
+        _orphanSince.Clear();
+        _avoidUntil.Clear();
+        _targets = null;
+    }
+
+    /// <summary>Finds the next step.</summary>
+    /// <param name="current">What is; version 0 before the first.</param>
+    /// <param name="members">Everyone who is alive, by node name.</param>
+    /// <param name="unknown">Names of nodes that are there, but nobody knows as which run: neither alive nor dead.</param>
+    /// <param name="reports">What primaries say.</param>
+    /// <param name="now">Monotonic milliseconds.</param>
+    /// <returns>Null when nothing is to be changed.</returns>
+    public AllocationStep? Next(
+        ShardAllocation current, IReadOnlyList<Member> members, IReadOnlySet<string> unknown, IEnumerable<StoredReports> reports, long now)
+    {
+        AllocationDraft draft = new(current, members, unknown);
+        Tend(draft, ReadReports(current, reports), now);
+        if (_targets is null || !members.SequenceEqual(_targetMembers))
+        {
+            _targets = ShardAllocationStrategy.Compute(members, draft.ToAllocation(), options.Replicas);
+            _targetMembers = members;
+        }
+
+        foreach ((int Shard, MemberId Member) place in _avoidUntil.Where(place => place.Value <= now).Select(place => place.Key).ToArray())
+        {
+            _avoidUntil.Remove(place);
+        }
+
+        _unprotected = 0;
+        for (int i = 0; i < current.ShardCount; i++)
+        {
+            _unprotected += _targets[i].Copies.Count > 0 && !draft[i].Replicas.Any(copy => copy.InSync) ? 1 : 0;
+        }
+
+        for (int i = 0; i < current.ShardCount; i++)
+        {
+            Settle(draft, i, now);
+        }
+
+        Fill(draft);
+        return draft.ToStep();
+    }
+
+    /// <summary>What the primaries of this allocation say of the copies in it.</summary>
+    private static Dictionary<(int Shard, MemberId Member), CopyState> ReadReports(ShardAllocation current, IEnumerable<StoredReports> reports)
+    {
+        Dictionary<(int, MemberId), CopyState> states = [];
+        foreach (StoredReports node in reports)
+        {
+            foreach (ShardReport report in node.Reports)
+            {
+                if (report.Shard >= 0
+                    && report.Shard < current.ShardCount
+                    && current[report.Shard] is { } shard
+                    && shard.Primary == node.From
+                    && shard.Term == report.Term
+                    && shard.CopyOn(report.Member)?.Since == report.Since)
+                {
+                    states[(report.Shard, report.Member)] = report.State;
+                }
+            }
+        }
+
+        return states;
+    }
+
+    /// <summary>Safety first: shards without a primary, dead and suspect copies, copies that have caught up.</summary>
+    private void Tend(AllocationDraft draft, Dictionary<(int Shard, MemberId Member), CopyState> states, long now)
+    {
+        for (int i = 0; i < draft.ShardCount; i++)
+        {
+            ShardAssignment shard = draft[i];
+            if (draft.IsDead(shard.Primary))
+            {
+                Promote(draft, i);
+                continue;
+            }
+
+            if (!draft.IsAlive(shard.Primary))
+            {
+                continue;
+            }
+
+            List<ShardCopy>? copies = null;
+            foreach (ShardCopy copy in shard.Replicas)
+            {
+                CopyState state = states.GetValueOrDefault((i, copy.Member));
+                if (draft.IsDead(copy.Member))
+                {
+                    draft.TakeForDead(copy.Member);
+                    (copies ??= [.. shard.Replicas]).Remove(copy);
+                }
+                else if (state == CopyState.Suspect)
+                {
+                    _avoidUntil[(i, copy.Member)] = now + 3 * _patience;
+                    (copies ??= [.. shard.Replicas]).Remove(copy);
+                }
+                else if (state == CopyState.CaughtUp && !copy.InSync)
+                {
+                    copies ??= [.. shard.Replicas];
+                    copies[copies.IndexOf(copy)] = copy with { InSync = true };
+                }
+            }
+
+            if (copies is not null)
+            {
+                draft[i] = shard with { Replicas = copies };
+            }
+        }
+    }
+
+    /// <summary>The primary is dead: a copy in sync takes its place, the one whose member has least to do.</summary>
+    private static void Promote(AllocationDraft draft, int i)
+    {
+        ShardAssignment shard = draft[i];
+        ShardCopy? best = shard.Replicas
+            .Where(copy => copy.InSync && draft.IsAlive(copy.Member))
+            .OrderBy(copy => draft.Find(copy.Member)!.Leaving)
+            .ThenBy(copy => (draft.PrimariesOf(copy.Member) + 1) / draft.Find(copy.Member)!.Capacity)
+            .FirstOrDefault();
+        if (best is null)
+        {
+            return;
+        }
+
+        draft.TakeForDead(shard.Primary);
+        List<ShardCopy> rest = [.. shard.Replicas.Where(copy => copy != best)];
+        foreach (ShardCopy copy in rest.Where(copy => draft.IsDead(copy.Member)))
+        {
+            draft.TakeForDead(copy.Member);
+        }
+
+        rest.RemoveAll(copy => draft.IsDead(copy.Member));
+        draft[i] = new ShardAssignment(best.Member, shard.Term + 1, rest);
+    }
+
+    /// <summary>One shard's way to where it should be, but for new learners.</summary>
+    private void Settle(AllocationDraft draft, int i, long now)
+    {
+        ShardAssignment shard = draft[i];
+        if (draft.IsAlive(shard.Primary))
+        {
+            _orphanSince.Remove(i);
+            if (!Swap(draft, i))
+            {
+                Drop(draft, i);
+            }
+        }
+        else if (shard.Primary.IsNone)
+        {
+            Begin(draft, i);
+        }
+        else if (draft.IsDead(shard.Primary) && shard.Replicas.All(copy => !copy.InSync || draft.IsDead(copy.Member)))
+        {
+            // A node whose lease has ended may come back with what it has in memory.
+            if (_orphanSince.TryAdd(i, now) || now - _orphanSince[i] < _patience || !Begin(draft, i))
+            {
+                return;
+            }
+
+            draft.TakeForDead(shard.Primary);
+            foreach (ShardCopy copy in shard.Replicas.Where(copy => copy.InSync))
+            {
+                draft.TakeForDead(copy.Member);
+            }
+
+            draft.Emptied++;
+            _orphanSince.Remove(i);
+        }
+    }
+
+    /// <summary>Gives a shard to a member that has nothing of it.</summary>
+    private bool Begin(AllocationDraft draft, int i)
+    {
+        MemberId primary = _targets![i].Primary;
+        if (primary.IsNone)
+        {
+            return false;
+        }
+
+        draft[i] = new ShardAssignment(primary, draft[i].Term + 1, []);
+        return true;
+    }
+
+    /// <summary>Makes the primary who should be, once that one and enough others beside it have been in sync.</summary>
+    private bool Swap(AllocationDraft draft, int i)
+    {
+        ShardAssignment shard = draft[i];
+        MemberId target = _targets![i].Primary;
+        if (target.IsNone || target == shard.Primary || !draft.IsAlive(target) || !draft.WasAndIsInSync(i, target))
+        {
+            return false;
+        }
+
+        int beside = shard.Replicas.Count(copy => copy.Member != target && draft.WasAndIsInSync(i, copy.Member) && draft.IsAlive(copy.Member));
+        if (beside < WantedBeside(draft, i))
+        {
+            return false;
+        }
+
+        if (beside == 0 && _targets[i].Copies.Count > 0)
+        {
+            // With two members, the shard has no copy until the old primary is filled again: only a few at once.
+            if (_unprotected >= options.MovesInFlight)
+            {
+                return false;
+            }
+
+            _unprotected++;
+        }
+
+        draft[i] = new ShardAssignment(target, shard.Term + 1, [.. shard.Replicas.Where(copy => copy.Member != target)]);
+        return true;
+    }
+
+    /// <summary>Copies in sync that there must be beside the next primary when it takes over, since the last one's copy goes.</summary>
+    private int WantedBeside(AllocationDraft draft, int i)
+    {
+        ShardTarget target = _targets![i];
+        if (target.Copies.Count == 0)
+        {
+            return 0;
+        }
+
+        int others = draft.Hosts.Count(host => host.Id != draft[i].Primary && host.Id != target.Primary);
+        return Math.Min(others, Math.Max(1, options.MinInSync - 1));
+    }
+
+    /// <summary>Gives up copies that are too many.</summary>
+    private void Drop(AllocationDraft draft, int i)
+    {
+        ShardAssignment shard = draft[i];
+        if (shard.Replicas.Count == 0)
+        {
+            return;
+        }
+
+        int wanted = _targets![i].Copies.Count;
+        List<MemberId> goal = Goal(draft, i, out bool moves, out int size);
+        bool isReached = !moves && goal.Count == size && goal.TrueForAll(member => shard.CopyOn(member) is { InSync: true });
+        bool isSafe = shard.Replicas.Count(copy => copy.InSync) >= wanted;
+        List<ShardCopy> rest = [.. shard.Replicas.Where(copy => goal.Contains(copy.Member) || !(copy.InSync ? isReached : isSafe))];
+        if (rest.Count < shard.Replicas.Count)
+        {
+            draft[i] = shard with { Replicas = rest };
+        }
+    }
+
+    /// <summary>Adds learners: first to shards without any copy, then to those with too few, then for planned moves.</summary>
+    private void Fill(AllocationDraft draft)
+    {
+        int budget = options.MovesInFlight - draft.CountLearners();
+        for (int urgency = 0; urgency < 3; urgency++)
+        {
+            for (int i = 0; i < draft.ShardCount && budget > 0; i++)
+            {
+                if (!draft.IsAlive(draft[i].Primary))
+                {
+                    continue;
+                }
+
+                int copies = draft[i].Replicas.Count;
+                int wanted = _targets![i].Copies.Count;
+                int most = urgency switch
+                {
+                    0 => copies == 0 && wanted > 0 ? 1 : 0,
+                    1 => Math.Max(0, wanted - copies),
+                    _ => int.MaxValue,
+                };
+                if (most > 0)
+                {
+                    budget -= AddLearners(draft, i, Math.Min(most, budget));
+                }
+            }
+        }
+    }
+
+    private int AddLearners(AllocationDraft draft, int i, int most)
+    {
+        ShardAssignment shard = draft[i];
+        List<ShardCopy> added = [.. Goal(draft, i, out _, out _)
+            .Where(member => shard.CopyOn(member) is null)
+            .Take(most)
+            .Select(member => new ShardCopy(member, draft.Version, InSync: false))];
+        if (added.Count > 0)
+        {
+            draft[i] = shard with { Replicas = [.. shard.Replicas, .. added] };
+        }
+
+        return added.Count;
+    }
+
+    /// <summary>Who should have a copy of a shard next: on the way to another primary that one, and enough beside it.</summary>
+    private List<MemberId> Goal(AllocationDraft draft, int i, out bool moves, out int size)
+    {
+        ShardAssignment shard = draft[i];
+        ShardTarget target = _targets![i];
+        bool stays = target.Primary == shard.Primary;
+        moves = !stays && May(target.Primary);
+        List<MemberId> goal = [];
+        int most = target.Copies.Count;
+        if (moves)
+        {
+            goal.Add(target.Primary);
+            most = 1 + WantedBeside(draft, i);
+        }
+
+        size = most;
+        IEnumerable<MemberId> present = shard.Replicas.OrderByDescending(copy => copy.InSync).Select(copy => copy.Member);
+        Add(stays ? target.Copies : present);
+        Add(stays ? present : target.Copies);
+        if (goal.Count < most)
+        {
+            Add(draft.Hosts.Select(host => host.Id).OrderBy(draft.CopiesOf));
+        }
+
+        return goal;
+
+        bool May(MemberId member) =>
+            member != shard.Primary && draft.IsAlive(member) && (shard.CopyOn(member) is not null || !_avoidUntil.ContainsKey((i, member)));
+
+        void Add(IEnumerable<MemberId> candidates)
+        {
+            foreach (MemberId member in candidates)
+            {
+                if (goal.Count < most && May(member) && !goal.Contains(member))
+                {
+                    goal.Add(member);
+                }
+            }
+        }
+    }
+}

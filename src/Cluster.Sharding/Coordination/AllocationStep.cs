@@ -1,0 +1,9 @@
+using Cluster.Messages.Sharding;
+
+namespace Cluster.Sharding.Coordination;
+
+/// <summary>The next allocation, and what must still be so when it is committed.</summary>
+/// <param name="Next">One version higher.</param>
+/// <param name="TakenForDead">Names of nodes whose runs were taken for dead: their records must be as they were read.</param>
+/// <param name="Emptied">Shards that begin anew because nobody is left who had them.</param>
+internal sealed record AllocationStep(ShardAllocation Next, IReadOnlySet<string> TakenForDead, int Emptied);
