@@ -256,7 +256,7 @@ public sealed class ShardRegion : IShardRegion, IDeliveryWays, IWorkerWays, IAsy
         await _timer.DisposeAsync();
         foreach (ShardWorker worker in _workers)
         {
-            await worker.CloseAsync();
+            await worker.DisposeAsync();
         }
 
         _slabs.Dispose();

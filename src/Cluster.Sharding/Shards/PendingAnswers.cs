@@ -15,7 +15,7 @@ internal sealed class PendingAnswers
 
     /// <summary>A frame of this node's own gateway is waited for.</summary>
     /// <returns>Its token.</returns>
-    public ulong Add(Delivery delivery, int frame, int attempt) => 
+    public ulong Add(Delivery delivery, int frame, int attempt) =>
         Add(new Entry { Delivery = delivery, Generation = delivery.Generation, Frame = frame, Attempt = attempt });
 
     /// <summary>A frame of a peer's gateway is waited for.</summary>

@@ -4,6 +4,7 @@ using Cluster.Messages.Transport;
 using Cluster.Sharding.Coordination;
 using Cluster.Sharding.Region;
 using Cluster.Sharding.Traces;
+using Cluster.Sharding.Transport;
 
 namespace Cluster.Sharding.Shards;
 
@@ -11,12 +12,12 @@ namespace Cluster.Sharding.Shards;
 /// The shell around the shards of one worker loop: one mailbox, pumped by one thread-pool thread at a time, so that nothing inside needs
 /// a lock. Messages are deliveries, packets of peers, clock ticks, questions, and news of the cluster. Its load is bounded by what the gateways let in.
 /// <code>
-///   open --DrainAsync--> draining (deliveries are refused) --CloseAsync--> closed (questions too; memory is freed)
+///   open --DrainAsync--> draining (deliveries are refused) --DisposeAsync--> closed (questions too; memory is freed)
 /// </code>
 /// Invariants: at most one thread is inside; a message that was posted is looked at; every delivery and question is answered, whatever
 /// happens on the way.
 /// </summary>
-internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects
+internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsyncDisposable
 {
     private const int MessagesPerTurn = 32;
 
@@ -61,6 +62,10 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects
         _index = index;
         _count = count;
         _host = new ShardHostCore(self, services, this, Carries, Now);
+        if (services.Options.KeepWholeFrames)
+        {
+            services.Writer.Done = Exported;
+        }
     }
 
     /// <summary>Counters, for anyone to read.</summary>
@@ -147,7 +152,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects
     });
 
     /// <summary>Frees native memory. What comes afterwards is refused.</summary>
-    public Task CloseAsync() => AskAsync((_, _) =>
+    public async ValueTask DisposeAsync() => await AskAsync((_, _) =>
     {
         _state = State.Closed;
         _host.Dispose();
