@@ -12,9 +12,9 @@ internal sealed class WatchReader(IAsyncEnumerable<StoreChanges> watch) : IAsync
 
     public Task<StoreChanges> NextAsync()
     {
-        Task<StoreChanges> next = ReadAsync(_changes.MoveNextAsync().AsTask());
+        Task<bool> next = _changes.MoveNextAsync().AsTask();
         _last = next;
-        return next;
+        return ReadAsync(next);
     }
 
     public async ValueTask DisposeAsync()

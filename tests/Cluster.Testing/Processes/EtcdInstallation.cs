@@ -41,7 +41,8 @@ internal static class EtcdInstallation
             $"etcd is not on the PATH, and only root can install it: run 'apt-get install {Package}'");
 
         // At run level 1, services are not started (invoke-rc.d).
-        string[] install = [.. asRoot, "env", "RUNLEVEL=1", "DEBIAN_FRONTEND=noninteractive", .. Apt, "install", "-y", "--no-install-recommends", Package];
+        string[] install =
+            [.. asRoot, "env", "RUNLEVEL=1", "DEBIAN_FRONTEND=noninteractive", .. Apt, "install", "-y", "--no-install-recommends", Package];
         if (!(await RunAsync(install)).Succeeded)
         {
             await RunAsync([.. asRoot, .. Apt, "update"]);

@@ -159,9 +159,17 @@ public sealed partial class EtcdProcess : IAsyncDisposable
     }
 
     /// <summary>SIGSTOP: its connections stay, but nobody answers.</summary>
-    public void Pause() => Signal(SigStop);
+    public async Task PauseAsync()
+    {
+        // The kernel stops one thread after the other.
+        Signal(SigStop);
+        while (!IsStopped())
+        {
+            await Task.Delay(1);
+        }
+    }
 
-    /// <summary>SIGCONT: it goes on after <see cref="Pause"/>.</summary>
+    /// <summary>SIGCONT: it goes on after <see cref="PauseAsync"/>.</summary>
     public void Continue() => Signal(SigContinue);
 
     /// <summary>Posts JSON to it, over its clear-text door, and returns its answer.</summary>
@@ -231,6 +239,22 @@ public sealed partial class EtcdProcess : IAsyncDisposable
             }
 
             await Task.Delay(20);
+        }
+    }
+
+    private bool IsStopped()
+    {
+        try
+        {
+            // PID (NAME) STATE ...
+            return Directory.EnumerateDirectories($"/proc/{_process!.Id}/task")
+                .Select(thread => File.ReadAllText(Path.Combine(thread, "stat")))
+                .All(stat => stat[(stat.LastIndexOf(')') + 2)..].StartsWith('T'));
+        }
+        catch (IOException)
+        {
+            // A thread that has just ended.
+            return false;
         }
     }
 
