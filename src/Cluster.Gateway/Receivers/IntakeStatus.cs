@@ -100,6 +100,14 @@ internal sealed class OutcomeMapping(TimeSpan retryAfter)
         new(GrpcCode.Unavailable, 503, "another node owns the traces now", RequestOutcome.Refused, Refusal.NotOwner, retryAfter),
         new(GrpcCode.DeadlineExceeded, 503, "the spans were not safe before the deadline", RequestOutcome.Refused,
             Refusal.DeadlineExceeded, retryAfter),
+        new(GrpcCode.Unavailable, 503, "the owner of the traces may not acknowledge at the moment", RequestOutcome.Refused,
+            Refusal.LeaseEnded, retryAfter),
+        new(GrpcCode.Unavailable, 503, "too few copies of the spans would be in sync (cluster.min_in_sync)", RequestOutcome.Refused,
+            Refusal.NotEnoughInSync, retryAfter),
+        new(GrpcCode.ResourceExhausted, 429, "too much is on its way to the owner of the traces", RequestOutcome.Refused, Refusal.PeerBusy,
+            retryAfter),
+        new(GrpcCode.Unavailable, 503, "the owner of the traces cannot be reached", RequestOutcome.Refused, Refusal.OwnerUnreachable,
+            retryAfter),
     ];
 
     /// <summary>Something here is broken; the log says what.</summary>

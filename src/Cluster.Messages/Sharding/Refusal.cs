@@ -1,7 +1,8 @@
 namespace Cluster.Messages.Sharding;
 
 /// <summary>
-/// Why something was not taken. Every refusal is retryable and says so to the client; nothing refused was taken in part.
+/// Why something was not taken. Every refusal is retryable and says so to the client. Of a frame that was refused nothing was taken; of a
+/// request, other owners may have taken their frames, whose spans they recognise when they come again.
 /// Values are stable: they are counted, logged and cross wires.
 /// </summary>
 public enum Refusal

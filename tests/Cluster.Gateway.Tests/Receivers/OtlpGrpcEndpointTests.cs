@@ -64,6 +64,10 @@ public sealed class OtlpGrpcEndpointTests
     [InlineData(Refusal.ShuttingDown, 14)]
     [InlineData(Refusal.NotOwner, 14)]
     [InlineData(Refusal.DeadlineExceeded, 4)]
+    [InlineData(Refusal.LeaseEnded, 14)]
+    [InlineData(Refusal.NotEnoughInSync, 14)]
+    [InlineData(Refusal.PeerBusy, 8)]
+    [InlineData(Refusal.OwnerUnreachable, 14)]
     public async Task Export_Refused_AnswersCodeWithRetryInfo(Refusal refusal, int code)
     {
         await using DoorHost host = await DoorHost.StartAsync(limits: new GatewayLimits { RetryAfter = TimeSpan.FromSeconds(2.5) });
@@ -76,6 +80,7 @@ public sealed class OtlpGrpcEndpointTests
         Assert.DoesNotContain("=", result.Header("grpc-status-details-bin"), StringComparison.Ordinal);
         Assert.True(RpcStatus.TryRead(result.Details(), out int detailCode, out string message, out TimeSpan? delay));
         Assert.Equal((code, result.Message, TimeSpan.FromSeconds(2.5)), (detailCode, message, delay));
+        Assert.False(message.StartsWith("refused", StringComparison.Ordinal), "there are words for each refusal");
         Assert.Equal((1, 1), (host.Grpc.Requests[RequestOutcome.Refused], host.Grpc.Refused[refusal]));
     }
 

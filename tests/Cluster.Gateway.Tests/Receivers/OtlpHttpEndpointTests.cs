@@ -184,6 +184,10 @@ public sealed class OtlpHttpEndpointTests
     [InlineData(Refusal.ShuttingDown, 503, 14)]
     [InlineData(Refusal.NotOwner, 503, 14)]
     [InlineData(Refusal.DeadlineExceeded, 503, 4)]
+    [InlineData(Refusal.LeaseEnded, 503, 14)]
+    [InlineData(Refusal.NotEnoughInSync, 503, 14)]
+    [InlineData(Refusal.PeerBusy, 429, 8)]
+    [InlineData(Refusal.OwnerUnreachable, 503, 14)]
     public async Task Post_Refused_AnswersStatusAndRetryAfterInWholeSeconds(Refusal refusal, int status, int code)
     {
         await using DoorHost host = await DoorHost.StartAsync(limits: new GatewayLimits { RetryAfter = TimeSpan.FromSeconds(1.2) });

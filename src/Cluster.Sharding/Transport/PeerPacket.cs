@@ -1,0 +1,139 @@
+using System.Buffers;
+using Cluster.Messages.Transport;
+
+namespace Cluster.Sharding.Transport;
+
+/// <summary>
+/// One packet of a peer, where it was read to: its messages are not copied. The bytes belong to a pooled block that packets share; each
+/// <see cref="Retain"/> is matched by one <see cref="Release"/>, from any thread, after which the bytes must not be looked at.
+/// </summary>
+public sealed class PeerPacket
+{
+    private readonly ReceiveBlock _block;
+    private readonly int _offset;
+
+    internal PeerPacket(ReceiveBlock block, int offset, int length)
+    {
+        _block = block;
+        _offset = offset;
+        Length = length;
+    }
+
+    /// <summary>Bytes of the messages.</summary>
+    public int Length { get; }
+
+    /// <summary>The messages; <see cref="PeerPacketReader.Count"/> has found them to be whole.</summary>
+    public ReadOnlySpan<byte> Messages => _block.Bytes.AsSpan(_offset, Length);
+
+    /// <summary>Walks the messages.</summary>
+    public PeerPacketReader Read() => new(Messages);
+
+    /// <summary>Keeps the bytes after the call in which the packet was given.</summary>
+    public void Retain() => _block.Retain();
+
+    /// <summary>Gives back what <see cref="Retain"/> kept.</summary>
+    public void Release() => _block.Release();
+}
+
+/// <summary>A pooled array that packets are read to; goes back when its reader and all who retained a packet are done with it.</summary>
+internal sealed class ReceiveBlock
+{
+    private readonly ReceiveWindow _window;
+    private int _references = 1;
+
+    public ReceiveBlock(ReceiveWindow window, int size)
+    {
+        _window = window;
+        Size = size;
+        Bytes = ArrayPool<byte>.Shared.Rent(size);
+        window.Taken(size);
+    }
+
+    /// <summary>At least <see cref="Size"/> bytes.</summary>
+    public byte[] Bytes { get; }
+
+    /// <summary>Bytes to use.</summary>
+    public int Size { get; }
+
+    /// <summary>Whether nobody but the reader holds it. Only the reader may ask.</summary>
+    public bool IsOnlyTheReaders => Volatile.Read(ref _references) == 1;
+
+    public void Retain() => Interlocked.Increment(ref _references);
+
+    public void Release()
+    {
+        int left = Interlocked.Decrement(ref _references);
+        if (left == 0)
+        {
+            ArrayPool<byte>.Shared.Return(Bytes);
+            _window.Released(Size);
+        }
+        else if (left < 0)
+        {
+            throw new InvalidOperationException("A packet was released more often than it was retained.");
+        }
+    }
+}
+
+/// <summary>
+/// What a connection has read and nobody has released yet: beyond a limit its reader waits, so that the peer is slowed down instead of memory
+/// filled. Released from any thread; one reader waits.
+/// </summary>
+internal sealed class ReceiveWindow(int limit)
+{
+    private readonly Lock _lock = new();
+    private TaskCompletionSource? _waits;
+    private long _unreleased;
+    private bool _isClosed;
+
+    public void Taken(int bytes)
+    {
+        lock (_lock)
+        {
+            _unreleased += bytes;
+        }
+    }
+
+    public void Released(int bytes)
+    {
+        lock (_lock)
+        {
+            _unreleased -= bytes;
+            WakeIfThereIsRoom();
+        }
+    }
+
+    /// <summary>Completes when less than the limit is unreleased.</summary>
+    public Task WaitAsync()
+    {
+        lock (_lock)
+        {
+            if (_isClosed || _unreleased < limit)
+            {
+                return Task.CompletedTask;
+            }
+
+            _waits = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _waits.Task;
+        }
+    }
+
+    /// <summary>Nobody waits from now on.</summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            _isClosed = true;
+            WakeIfThereIsRoom();
+        }
+    }
+
+    private void WakeIfThereIsRoom()
+    {
+        if (_waits is { } waits && (_isClosed || _unreleased < limit))
+        {
+            _waits = null;
+            waits.SetResult();
+        }
+    }
+}
