@@ -147,9 +147,14 @@ internal static class ClusterReader
                 Report(path, noScheme ? $"'{texts[i]}' has no scheme" : $"'{texts[i]}' is not a URL of etcd",
                     noScheme ? $"write http://{texts[i]} or https://{texts[i]}" : EndpointFix);
             }
-            else if (url.PathAndQuery != "/" || url.UserInfo.Length > 0 || url.Fragment.Length > 0)
+            else if (url.UserInfo.Length > 0)
             {
-                Report(path, $"'{texts[i]}' is more than an address", "leave out what is before and after host:port");
+                // Not quoted: it may be a password.
+                Report(path, "has a user in it", "use username and password, beside endpoints");
+            }
+            else if (url.PathAndQuery != "/" || url.Fragment.Length > 0)
+            {
+                Report(path, $"'{texts[i]}' is more than an address", "leave out what is behind host:port");
             }
             else if (!texts[i].TrimEnd('/').EndsWith($":{url.Port}", StringComparison.Ordinal))
             {
@@ -182,6 +187,12 @@ internal static class ClusterReader
             return [];
         }
 
+        if (text.Contains('@', StringComparison.Ordinal))
+        {
+            errors.Error("--cluster", 0, "has a user in it", "write username and password into the file, under cluster.store.etcd");
+            return [];
+        }
+
         List<Uri> endpoints = [];
         foreach (string part in text[(colon + 3)..].TrimEnd('/').Split(','))
         {
@@ -205,7 +216,7 @@ internal static class ClusterReader
             cluster.Error(
                 "min_in_sync",
                 $"{minimum} copies can never be in sync with replicas: {replicas}, which makes {replicas + 1} with the primary's",
-                $"use 1 to {replicas + 1}, or more replicas");
+                replicas == 0 ? "use 1, or more replicas" : $"use 1 to {replicas + 1}, or more replicas");
         }
 
         return minimum;

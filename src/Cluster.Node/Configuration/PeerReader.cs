@@ -87,6 +87,7 @@ internal static class PeerReader
         if (roles.Count == 0)
         {
             node.Error("roles", "is empty: the node would do nothing", "use gateway, shards, or both");
+            return ["gateway", "shards"];
         }
 
         return roles;
@@ -153,6 +154,15 @@ internal static class PeerReader
                 node.Errors.Error(path, line, problem, "write an address to listen on as host:port, 0.0.0.0:4320 for example");
                 return fallback;
             }
+
+            if (listen.IsLoopback && advertise is { IsLoopback: false } other)
+            {
+                node.Errors.Error(
+                    path,
+                    line,
+                    $"{listen} is reached from this machine only, while peers are told to connect to {other.Host}",
+                    $"listen on 0.0.0.0:{listen.Port} or {other with { Port = listen.Port }}");
+            }
         }
         else if (advertise is { } address)
         {
@@ -177,14 +187,6 @@ internal static class PeerReader
     {
         if (advertise is { } address)
         {
-            if (listen.IsLoopback && !address.IsLoopback)
-            {
-                node.Error(
-                    "listen",
-                    $"{listen} is reached from this machine only, while peers are told to connect to {address.Host}",
-                    $"listen on 0.0.0.0:{listen.Port} or {address with { Port = listen.Port }}");
-            }
-
             return address with { Port = address.Port == 0 ? listen.Port : address.Port };
         }
 
