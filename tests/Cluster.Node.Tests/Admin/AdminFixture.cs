@@ -57,7 +57,8 @@ internal sealed class AdminFixture : IDisposable
         Sharding = new ShardRegionOptions { ShardCount = 2, Workers = 1, DecisionWait = TimeSpan.FromMilliseconds(2500) },
     };
 
-    public async Task<Answer> SendAsync(string target, string method = "GET", string host = "127.0.0.1:8080", CancellationTokenSource? client = null, string? origin = null)
+    public async Task<Answer> SendAsync(
+        string target, string method = "GET", string host = "127.0.0.1:8080", CancellationTokenSource? client = null, string? origin = null)
     {
         DefaultHttpContext context = new();
         int query = target.IndexOf('?', StringComparison.Ordinal);

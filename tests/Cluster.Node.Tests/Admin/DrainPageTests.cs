@@ -221,6 +221,9 @@ public sealed class DrainPageTests : IDisposable
         JsonElement root = drain.RootElement;
         Assert.Equal(
             (node, state, primaries, copies),
-            (root.GetProperty("node").GetString(), root.GetProperty("state").GetString(), root.GetProperty("primaries").GetInt32(), root.GetProperty("copies").GetInt32()));
+            (root.GetProperty("node").GetString(),
+             root.GetProperty("state").GetString(),
+             root.GetProperty("primaries").GetInt32(),
+             root.GetProperty("copies").GetInt32()));
     }
 }

@@ -1,3 +1,4 @@
+using Cluster.Node.Configuration;
 using Cluster.Node.Tests.Configuration;
 
 namespace Cluster.Node.Tests.Commands;
@@ -32,11 +33,13 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("run")]
     public async Task Run_WithACluster_JoinsIt(params string[] verb)
     {
-        string[] options = ["--cluster", "etcd://10.0.0.5:2379", "--name", "checkout", "--advertise", "10.0.0.7", "--node-id", "node-1", "--peer", ":4000"];
+        string[] options =
+            ["--cluster", "etcd://10.0.0.5:2379", "--name", "checkout", "--advertise", "10.0.0.7", "--node-id", "node-1", "--peer", ":4000"];
 
         Assert.Equal(42, await _shell.RunAsync([.. verb, .. options]));
-        Assert.Equal(("checkout", "node-1", "0.0.0.0:4000"), (_shell.Started!.Cluster!.Name, _shell.Started.Cluster.NodeId, _shell.Started.Cluster.Listen));
-        Assert.Equal("10.0.0.7:4000", _shell.Started.Cluster.AdvertisedAddress(4000));
+        ClusterOptions cluster = _shell.Started!.Cluster!;
+        Assert.Equal(("checkout", "node-1", "0.0.0.0:4000"), (cluster.Name, cluster.NodeId, cluster.Listen));
+        Assert.Equal("10.0.0.7:4000", cluster.AdvertisedAddress(4000));
         Assert.Equal("cluster.node.listen", Assert.Single(_shell.Warnings).Path);
     }
 

@@ -34,7 +34,13 @@ internal sealed class Shell : IDisposable
     {
         using StringWriter output = new() { NewLine = "\n" };
         using StringWriter error = new() { NewLine = "\n" };
-        CommandEnvironment environment = new() { Variable = TestFiles.Variable, AvailableMemoryBytes = TestFiles.AvailableMemory, Machine = TestFiles.Machine, Http = Http };
+        CommandEnvironment environment = new()
+        {
+            Variable = TestFiles.Variable,
+            AvailableMemoryBytes = TestFiles.AvailableMemory,
+            Machine = TestFiles.Machine,
+            Http = Http,
+        };
         int code = await CommandLine.InvokeAsync(args, RunNodeAsync, environment, output, error, TestContext.Current.CancellationToken);
         Output = output.ToString().Replace(_folder + "/", "", StringComparison.Ordinal);
         Error = error.ToString().Replace(_folder + "/", "", StringComparison.Ordinal);

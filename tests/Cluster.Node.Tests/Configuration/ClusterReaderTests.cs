@@ -47,7 +47,7 @@ public sealed class ClusterReaderTests
                   endpoints: [https://etcd-1:2379, 'https://[::1]:2379/']
                   username: sampler
                   password: secret
-                  tls: {ca_file: ca.pem, cert_file: cert.pem, key_file: key.pem, server_name_override: etcd}
+                  tls: {ca_file: ca.pem, cert_file: cert.pem, key_file: key.pem}
               node:
                 id: Node_1.x
                 listen: 0.0.0.0:5320
@@ -67,8 +67,8 @@ public sealed class ClusterReaderTests
         Assert.Equal("a-2", cluster.Name);
         Assert.Equal(["https://etcd-1:2379/", "https://[::1]:2379/"], cluster.Etcd.Endpoints.Select(e => e.ToString()));
         Assert.Equal(("sampler", "secret"), (cluster.Etcd.Username, cluster.Etcd.Password));
-        Assert.Equal(("ca.pem", "cert.pem", "key.pem", "etcd"),
-            (cluster.Etcd.Tls.CaFile, cluster.Etcd.Tls.CertFile, cluster.Etcd.Tls.KeyFile, cluster.Etcd.Tls.ServerName));
+        Assert.Equal(("ca.pem", "cert.pem", "key.pem"), (cluster.Etcd.CaFile, cluster.Etcd.CertFile, cluster.Etcd.KeyFile));
+        Assert.DoesNotContain("secret", configuration.ToString(), StringComparison.Ordinal);
         Assert.Equal(("Node_1.x", "0.0.0.0:5320", "node-1.peers:6320"), (cluster.NodeId, cluster.Listen, cluster.AdvertisedAddress(1)));
         Assert.Equal(("eu-1", 2.5), (cluster.Zone, cluster.Capacity));
         Assert.Equal((false, true), (cluster.IsGateway, cluster.HoldsShards));
@@ -141,7 +141,8 @@ public sealed class ClusterReaderTests
         NodeConfiguration? configuration = TestFiles.Read(yaml, out ConfigurationErrors errors);
 
         Assert.Equal((null, null), (configuration!.Receiver.Grpc, configuration.Receiver.Http));
-        Assert.Equal("receivers.otlp: its doors stay closed: cluster.node.roles has no gateway", errors.All.Select(e => $"{e.Path}: {e.Problem}").Single());
+        ConfigurationError warning = Assert.Single(errors.All);
+        Assert.Equal(("receivers.otlp", "its doors stay closed: cluster.node.roles has no gateway"), (warning.Path, warning.Problem));
     }
 
     [Fact]
@@ -199,7 +200,8 @@ public sealed class ClusterReaderTests
     [InlineData("")]
     public void Read_StoreOfAnotherKind_SaysHowToWriteIt(string store)
     {
-        TestFiles.Read(TestFiles.Minimal(), out ConfigurationErrors errors, new CommandLineOverrides(Cluster: new ClusterOverrides(store, "checkout")));
+        CommandLineOverrides given = new(Cluster: new ClusterOverrides(store, "checkout"));
+        TestFiles.Read(TestFiles.Minimal(), out ConfigurationErrors errors, given);
 
         ConfigurationError error = Assert.Single(errors.All);
         Assert.Equal($"--cluster: '{store}' is not the address of a store", $"{error.Path}: {error.Problem}");
