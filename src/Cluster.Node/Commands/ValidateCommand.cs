@@ -26,8 +26,8 @@ internal static class ValidateCommand
         }
 
         ConfigurationErrors errors = new();
-        NodeConfiguration? configuration =
-            NodeConfigurationReader.Read(source.Yaml, environment.Variable, environment.AvailableMemoryBytes, errors);
+        NodeConfiguration? configuration = NodeConfigurationReader.Read(
+            source.Yaml, environment.Variable, environment.AvailableMemoryBytes, errors, machine: environment.Machine);
         ConfigurationError[] wrong = [.. errors.All.Where(e => e.Severity == ConfigurationSeverity.Error)];
         ConfigurationError[] warnings = [.. errors.All.Where(e => e.Severity == ConfigurationSeverity.Warning)];
         CommandLine.Print(source, wrong, error);
