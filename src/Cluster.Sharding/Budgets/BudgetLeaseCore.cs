@@ -43,7 +43,7 @@ internal sealed class BudgetLeaseCore
     public const long UrgentGapMilliseconds = 20;
 
     /// <summary>A decision that is refused units that may be elsewhere asks again after this long: a demand and its answer fit in.</summary>
-    public const int AskAgainMilliseconds = 40;
+    public const int AskAgainMilliseconds = 50;
 
     private const double AheadMilliseconds = 200;
     private const double ReturnMilliseconds = 100;

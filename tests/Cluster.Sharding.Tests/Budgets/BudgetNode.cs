@@ -204,7 +204,9 @@ internal sealed class BudgetNode : IBudgetEffects, IBudgets
     {
         PatientBudgets budgets = new(this);
         budgets.Begin();
-        if (!_cluster.Decide(budgets, size, Local) && budgets.AgainIn > 0 && patience > 0)
+
+        // The time that a decision is made with was read a little earlier.
+        if (!_cluster.Decide(budgets, size, Local - _cluster.Random.Next(4)) && budgets.AgainIn > 0 && patience > 0)
         {
             MemberId id = Id;
             _cluster.At(budgets.AgainIn, () => Do(id, () => Decide(size, patience - 1)));

@@ -5,7 +5,7 @@ namespace Cluster.Sharding.Tests.Budgets;
 
 public sealed class BudgetSafetyTests
 {
-    private const int Seeds = 1000;
+    private const int Seeds = 600;
 
     /// <summary>Everything goes wrong at once, and no stretch of time sees more than the rate allows, to the unit.</summary>
     [Theory]
