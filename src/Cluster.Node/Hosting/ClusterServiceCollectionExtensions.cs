@@ -23,8 +23,7 @@ internal static class ClusterServiceCollectionExtensions
         LeasedBudgets budgets = new(configuration.Policies.Budgets);
         services.AddSingleton(budgets);
         services.AddSingleton<IBudgets>(budgets);
-        services.AddSingleton<IClusterStore>(provider => new EtcdClusterStore(
-            Store(cluster), provider.GetRequiredService<TimeProvider>(), Seeded(), provider.GetRequiredService<IClusterLog>().StoreFailed));
+        services.AddSingleton<IClusterStore>(provider => new EtcdClusterStore(Store(cluster), provider.GetRequiredService<TimeProvider>(), Seeded()));
         services.AddSingleton<IClusterLog, ClusterLog>();
         services.AddSingleton(provider => new ClusterRuntime(
             self,
@@ -54,11 +53,12 @@ internal static class ClusterServiceCollectionExtensions
                 runtime.ReportsChanged);
         });
         services.AddSingleton<Func<Member, ClusterControl>>(provider => member => new ClusterControl(
+            provider.GetRequiredService<IClusterStore>(),
             Control(cluster),
             member,
-            provider.GetRequiredService<IClusterStore>(),
-            provider.GetRequiredService<MonotonicClock>(),
-            provider.GetRequiredService<ClusterRuntime>()));
+            provider.GetRequiredService<ClusterRuntime>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<MonotonicClock>().Start));
         services.AddSingleton(provider =>
         {
             ClusterRuntime runtime = provider.GetRequiredService<ClusterRuntime>();

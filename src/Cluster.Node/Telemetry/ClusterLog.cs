@@ -5,14 +5,9 @@ using Cluster.Sharding.Transport;
 
 namespace Cluster.Node.Telemetry;
 
-/// <summary>What a node logs of its cluster. Of a store that does not answer it says so once in a while. Thread-safe.</summary>
-internal sealed partial class ClusterLog(ILogger<ClusterLog> logger, TimeProvider time) : IClusterLog
+/// <summary>What a node logs of its cluster. Thread-safe.</summary>
+internal sealed partial class ClusterLog(ILogger<ClusterLog> logger) : IClusterLog
 {
-    private static readonly TimeSpan StoreInterval = TimeSpan.FromSeconds(10);
-
-    private readonly Lock _lock = new();
-    private long? _storeFailedAt;
-
     /// <inheritdoc/>
     public void Changed(ClusterSnapshot before, ClusterSnapshot after)
     {
@@ -30,20 +25,13 @@ internal sealed partial class ClusterLog(ILogger<ClusterLog> logger, TimeProvide
     }
 
     /// <inheritdoc/>
-    public void StoreFailed(string problem)
-    {
-        lock (_lock)
-        {
-            if (_storeFailedAt is { } last && time.GetElapsedTime(last) < StoreInterval)
-            {
-                return;
-            }
+    public void StoreFailed(string problem) => StoreDoesNotAnswer(problem);
 
-            _storeFailedAt = time.GetTimestamp();
-        }
+    /// <inheritdoc/>
+    public void StoreAnswers() => StoreAnswersAgain();
 
-        StoreDoesNotAnswer(problem);
-    }
+    /// <inheritdoc/>
+    public void Faulted(Exception exception) => ControlFaulted(exception);
 
     /// <inheritdoc/>
     public void LeaseLost() => LeaseEnded();
@@ -81,6 +69,12 @@ internal sealed partial class ClusterLog(ILogger<ClusterLog> logger, TimeProvide
 
     [LoggerMessage(EventIds.ClusterStoreFailed, LogLevel.Warning, "The cluster store does not answer: {Problem}")]
     private partial void StoreDoesNotAnswer(string problem);
+
+    [LoggerMessage(EventIds.ClusterStoreAnswers, LogLevel.Information, "The cluster store answers again")]
+    private partial void StoreAnswersAgain();
+
+    [LoggerMessage(EventIds.ClusterControlFaulted, LogLevel.Error, "A fault in the cluster's control")]
+    private partial void ControlFaulted(Exception exception);
 
     [LoggerMessage(EventIds.PeerConnected, LogLevel.Information, "Connected with {Peer} ({Direction})")]
     private partial void Connected(string peer, PeerDirection direction);

@@ -48,6 +48,12 @@ public static class EventIds
     /// <summary>The cluster store did not answer.</summary>
     public const int ClusterStoreFailed = Node + 13;
 
+    /// <summary>The cluster store answers again.</summary>
+    public const int ClusterStoreAnswers = Node + 17;
+
+    /// <summary>A bug in following or coordinating the cluster.</summary>
+    public const int ClusterControlFaulted = Node + 18;
+
     /// <summary>A connection to or from a peer was made.</summary>
     public const int PeerConnected = Node + 14;
 

@@ -1,105 +1,154 @@
 using System.Threading.Channels;
+using Cluster.Messages.Sharding;
 using Cluster.Sharding.Coordination;
-using Cluster.Sharding.Region;
 using Cluster.Sharding.Store;
 
 namespace Cluster.Sharding.Membership;
 
 /// <summary>
-/// The shell around <see cref="ClusterControlCore"/>: one loop that hands it the store's answers and changes, time and wishes, one after the other,
-/// and asks the store for what it wants. It never waits for the store itself. Thread-safe.
+/// This node in its cluster: a <see cref="ClusterControlCore"/> with a store, a clock and a loop. Everything that happens is a message to the loop;
+/// requests to the store run beside it, and a store that hangs holds up nothing. Thread-safe.
 /// </summary>
-public sealed class ClusterControl : IAsyncDisposable
+public sealed class ClusterControl : IClusterControlEffects, IAsyncDisposable
 {
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>Before a watch that broke is begun again.</summary>
+    private static readonly TimeSpan WatchPause = TimeSpan.FromSeconds(1);
+
+    private readonly IClusterStore _store;
+    private readonly IClusterControlObserver _observer;
+    private readonly TimeProvider _time;
+    private readonly long _start;
     private readonly ClusterControlCore _core;
-    private readonly Effects _effects;
-    private readonly MonotonicClock _clock;
-    private readonly CancellationTokenSource _end = new();
+    private readonly Channel<Action<long>> _mailbox = Channel.CreateUnbounded<Action<long>>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Channel<Action<ClusterControlCore, long>> _mailbox = Channel.CreateUnbounded<Action<ClusterControlCore, long>>(
-        new UnboundedChannelOptions { SingleReader = true });
-
     private readonly ITimer _timer;
     private readonly Task _loop;
-    private int _ticking;
+    private CancellationTokenSource? _watch;
+    private ClusterSnapshot _snapshot;
+    private bool _storeFails;
+    private int _tickWaits;
+    private int _disposed;
 
-    /// <summary>Begins to join.</summary>
-    /// <param name="options">How a node is a member, and how the coordinator allocates.</param>
-    /// <param name="self">This node's record.</param>
-    /// <param name="store">The cluster store; not disposed of here.</param>
-    /// <param name="clock">The node's time.</param>
-    /// <param name="observer">Told what this node knows; called on the loop, must not wait.</param>
+    /// <summary>Begins to join the cluster.</summary>
+    /// <param name="store">What the cluster agrees on; stays the caller's.</param>
+    /// <param name="options">How.</param>
+    /// <param name="self">This node.</param>
+    /// <param name="observer">Is told what is found out.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="start">Timestamp of <paramref name="time"/> that milliseconds count from.</param>
     public ClusterControl(
-        ClusterControlOptions options, Member self, IClusterStore store, MonotonicClock clock, IClusterControlObserver observer)
+        IClusterStore store, ClusterControlOptions options, Member self, IClusterControlObserver observer, TimeProvider time, long start)
     {
-        _clock = clock;
-        _effects = new Effects(this, store, observer);
-        _core = new ClusterControlCore(options, self, _effects);
-        _loop = RunAsync();
-        Post(static (core, now) => core.Start(now));
-        _timer = clock.Time.CreateTimer(static control => ((ClusterControl)control!).Tick(), this, TickInterval, TickInterval);
+        _store = store;
+        _observer = observer;
+        _time = time;
+        _start = start;
+        _core = new ClusterControlCore(options, self, this);
+        _snapshot = _core.Snapshot;
+        Post(_core.Start);
+        _loop = Task.Run(RunAsync);
+        _timer = time.CreateTimer(static control => ((ClusterControl)control!).Tick(), this, TickInterval, TickInterval);
     }
 
     /// <summary>What this node knows of the cluster now.</summary>
-    public ClusterSnapshot Snapshot => _effects.Snapshot ?? _core.Snapshot;
-
-    /// <summary>Until when this node's lease is known to last, by the node's clock; 0 while it may not act.</summary>
-    public long Authority => _effects.Authority;
+    public ClusterSnapshot Snapshot => Volatile.Read(ref _snapshot);
 
     /// <summary>Shards that this node as coordinator had begin empty, since nobody was left who had them.</summary>
     public long EmptiedShards => _core.EmptiedShards;
 
-    /// <summary>What this node's primaries now say of their copies: all of it.</summary>
-    public void SetReports(IReadOnlyList<ShardReport> reports) => Post((core, now) => core.SetReports(reports, now));
+    /// <summary>What this node's primaries now say of their copies: all of it. The list must not change any more.</summary>
+    public void SetReports(IReadOnlyList<ShardReport> reports) => Post(now => _core.SetReports(reports, now));
 
-    /// <summary>Has this node's shards moved away; completes when it has none, or nobody else could take them.</summary>
+    /// <summary>Has this node's shards moved away; completes when it holds none, nobody else could take them, or it is no member any more.</summary>
     public Task DrainAsync(CancellationToken cancellationToken)
     {
-        Post(static (core, now) => core.Drain(now));
+        Post(_core.Drain);
         return _drained.Task.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Leaves the cluster: the lease is revoked. Completes when that is done.</summary>
+    /// <summary>Leaves the cluster; completes when the lease is revoked, or has ended by itself.</summary>
     public Task LeaveAsync(CancellationToken cancellationToken)
     {
-        Post(static (core, now) => core.Leave(now));
+        Post(_core.Leave);
         return _left.Task.WaitAsync(cancellationToken);
     }
 
-    /// <inheritdoc/>
+    /// <summary>Stops. The lease, if there still is one, ends by itself: see <see cref="LeaveAsync"/>.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await _timer.DisposeAsync();
-        await _end.CancelAsync();
         _mailbox.Writer.TryComplete();
         await _loop;
-        await _effects.EndWatchAsync();
-        _end.Dispose();
+        await _stopping.CancelAsync();
+        _drained.TrySetCanceled();
+        _left.TrySetCanceled();
+        _stopping.Dispose();
     }
+
+    void IClusterControlEffects.Request(StoreRequest request) => _ = AskAsync(request);
+
+    void IClusterControlEffects.Watch(string prefix, long afterRevision)
+    {
+        _watch?.Cancel();
+        _watch = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+        _ = FollowAsync(prefix, afterRevision, _watch);
+    }
+
+    void IClusterControlEffects.Publish(ClusterSnapshot snapshot)
+    {
+        Volatile.Write(ref _snapshot, snapshot);
+        _observer.SnapshotChanged(snapshot);
+    }
+
+    void IClusterControlEffects.SetAuthority(long validUntil) => _observer.AuthorityChanged(validUntil);
+
+    void IClusterControlEffects.Reject(string problem) => _observer.Rejected(problem);
+
+    /// <summary>Completes when the loop has come to what was posted before.</summary>
+    internal Task FlushAsync()
+    {
+        TaskCompletionSource reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(_ => reached.SetResult());
+        return reached.Task;
+    }
+
+    private void Post(Action<long> message) => _mailbox.Writer.TryWrite(message);
 
     private void Tick()
     {
-        if (Interlocked.Exchange(ref _ticking, 1) == 0)
+        if (Interlocked.Exchange(ref _tickWaits, 1) == 0)
         {
-            Post((core, now) =>
+            Post(now =>
             {
-                Volatile.Write(ref _ticking, 0);
-                core.Advance(now);
+                Volatile.Write(ref _tickWaits, 0);
+                _core.Advance(now);
             });
         }
     }
 
-    private void Post(Action<ClusterControlCore, long> message) => _mailbox.Writer.TryWrite(message);
-
     private async Task RunAsync()
     {
-        await foreach (Action<ClusterControlCore, long> message in _mailbox.Reader.ReadAllAsync())
+        await foreach (Action<long> message in _mailbox.Reader.ReadAllAsync().ConfigureAwait(false))
         {
-            message(_core, _clock.Now);
-            if (_core.IsDrained)
+            try
+            {
+                message((long)_time.GetElapsedTime(_start).TotalMilliseconds);
+            }
+            catch (Exception exception)
+            {
+                _observer.Faulted(exception);
+            }
+
+            if (_core.IsDrained || _core.HasLeft)
             {
                 _drained.TrySetResult();
             }
@@ -111,126 +160,94 @@ public sealed class ClusterControl : IAsyncDisposable
         }
     }
 
-    /// <summary>What the core wants done, as calls of the store.</summary>
-    private sealed class Effects(ClusterControl control, IClusterStore store, IClusterControlObserver observer) : IClusterControlEffects
+    private async Task AskAsync(StoreRequest request)
     {
-        private ClusterSnapshot? _snapshot;
-        private long _authority;
-        private CancellationTokenSource? _watchEnd;
-        private Task _watch = Task.CompletedTask;
-
-        public ClusterSnapshot? Snapshot => Volatile.Read(ref _snapshot);
-
-        public long Authority => Volatile.Read(ref _authority);
-
-        public void Request(StoreRequest request) => _ = AskAsync(request);
-
-        public void Watch(string prefix, long afterRevision)
+        StoreAnswer answer;
+        try
         {
-            Task before = _watch;
-            CancellationTokenSource? endBefore = _watchEnd;
-            CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(control._end.Token);
-            _watchEnd = end;
-            _watch = FollowAsync(before, endBefore, prefix, afterRevision, end.Token);
+            answer = await AnswerAsync(request, _stopping.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
+        catch (Exception exception)
+        {
+            answer = new StoreAnswer.Failed(exception.Message);
         }
 
-        public void Publish(ClusterSnapshot snapshot)
+        Post(now =>
         {
-            Volatile.Write(ref _snapshot, snapshot);
-            observer.Published(snapshot);
-        }
+            Observe((answer as StoreAnswer.Failed)?.Problem);
+            _core.Answered(request, answer, now);
+        });
+    }
 
-        public void SetAuthority(long validUntil)
+    private async Task<StoreAnswer> AnswerAsync(StoreRequest request, CancellationToken cancellationToken)
+    {
+        switch (request)
         {
-            if (validUntil != Authority)
+            case StoreRequest.List(var prefix):
+                return new StoreAnswer.Listed(await _store.ListAsync(prefix, cancellationToken).ConfigureAwait(false));
+            case StoreRequest.Commit(var transaction):
+                return new StoreAnswer.Committed(await _store.TryCommitAsync(transaction, cancellationToken).ConfigureAwait(false));
+            case StoreRequest.Grant(var timeToLive):
+                return new StoreAnswer.Granted(await _store.GrantLeaseAsync(timeToLive, cancellationToken).ConfigureAwait(false));
+            case StoreRequest.KeepAlive(var lease):
+                return new StoreAnswer.KeptAlive(await _store.KeepAliveAsync(lease, cancellationToken).ConfigureAwait(false));
+            case StoreRequest.Revoke(var lease):
+                await _store.RevokeLeaseAsync(lease, cancellationToken).ConfigureAwait(false);
+                return new StoreAnswer.Revoked();
+            default:
+                throw new ArgumentOutOfRangeException(nameof(request));
+        }
+    }
+
+    private async Task FollowAsync(string prefix, long revision, CancellationTokenSource ending)
+    {
+        using (ending)
+        {
+            CancellationToken end = ending.Token;
+            while (!end.IsCancellationRequested)
             {
-                Volatile.Write(ref _authority, validUntil);
-                observer.AuthorityChanged(validUntil);
-            }
-        }
-
-        public void Reject(string problem) => observer.Rejected(problem);
-
-        public async Task EndWatchAsync()
-        {
-            await _watch;
-            _watchEnd?.Dispose();
-        }
-
-        private async Task AskAsync(StoreRequest request)
-        {
-            StoreAnswer answer;
-            try
-            {
-                CancellationToken end = control._end.Token;
-                answer = request switch
+                try
                 {
-                    StoreRequest.List list => new StoreAnswer.Listed(await store.ListAsync(list.Prefix, end)),
-                    StoreRequest.Commit commit => new StoreAnswer.Committed(await store.TryCommitAsync(commit.Transaction, end)),
-                    StoreRequest.Grant grant => new StoreAnswer.Granted(await store.GrantLeaseAsync(grant.TimeToLive, end)),
-                    StoreRequest.KeepAlive keepAlive => new StoreAnswer.KeptAlive(await store.KeepAliveAsync(keepAlive.Lease, end)),
-                    StoreRequest.Revoke revoke => await RevokeAsync(revoke.Lease, end),
-                    _ => throw new ArgumentOutOfRangeException(nameof(request)),
-                };
-            }
-            catch (OperationCanceledException) when (control._end.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception exception) when (exception is ClusterStoreException or ObjectDisposedException)
-            {
-                answer = new StoreAnswer.Failed(exception.Message);
-                observer.StoreFailed(exception.Message);
-            }
-
-            control.Post((core, now) => core.Answered(request, answer, now));
-        }
-
-        private async Task<StoreAnswer> RevokeAsync(long lease, CancellationToken cancellationToken)
-        {
-            await store.RevokeLeaseAsync(lease, cancellationToken);
-            return new StoreAnswer.Revoked();
-        }
-
-        private async Task FollowAsync(
-            Task before, CancellationTokenSource? endBefore, string prefix, long afterRevision, CancellationToken cancellationToken)
-        {
-            // Off the loop before anything is waited for.
-            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            if (endBefore is not null)
-            {
-                await endBefore.CancelAsync();
-                await before;
-                endBefore.Dispose();
-            }
-
-            try
-            {
-                await foreach (StoreChanges changes in store.WatchAsync(prefix, afterRevision, cancellationToken))
-                {
-                    control.Post((core, now) => core.Changed(changes, now));
+                    await foreach (StoreChanges changes in _store.WatchAsync(prefix, revision, end).ConfigureAwait(false))
+                    {
+                        revision = Math.Max(revision, changes.Snapshot?.Revision ?? changes.Revision);
+                        Post(now => _core.Changed(changes, now));
+                    }
                 }
-            }
-            catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException or ClusterStoreException)
-            {
-                // Ended, by another watch or with the node.
+                catch (Exception) when (end.IsCancellationRequested)
+                {
+                    return;
+                }
+                catch (Exception exception)
+                {
+                    Post(_ => Observe(exception.Message));
+                }
+
+                await Task.Delay(WatchPause, _time, end).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
-}
 
-/// <summary>Who is told what a node knows of its cluster. Called on one loop, one call at a time; must not wait.</summary>
-public interface IClusterControlObserver
-{
-    /// <summary>A newer view of the cluster.</summary>
-    void Published(ClusterSnapshot snapshot);
+    private void Observe(string? problem)
+    {
+        bool fails = problem is not null;
+        if (fails == _storeFails)
+        {
+            return;
+        }
 
-    /// <summary>Until when this node's lease is known to last, by the node's clock; 0 while it may not act.</summary>
-    void AuthorityChanged(long validUntil);
-
-    /// <summary>This node cannot be in this cluster.</summary>
-    void Rejected(string problem);
-
-    /// <summary>The store did not answer; it is asked again. On any thread, at most a few times a second.</summary>
-    void StoreFailed(string problem);
+        _storeFails = fails;
+        if (fails)
+        {
+            _observer.StoreFailed(problem!);
+        }
+        else
+        {
+            _observer.StoreAnswers();
+        }
+    }
 }

@@ -162,7 +162,7 @@ public sealed class ClusterRuntime : IPeerHandler, IPeerSender, IQuestionHandler
     async Task<string?> IQuestionHandler.AnswerAsync(MemberId from, string question, CancellationToken cancellationToken) =>
         await _answer(question, cancellationToken);
 
-    void IClusterControlObserver.Published(ClusterSnapshot snapshot)
+    void IClusterControlObserver.SnapshotChanged(ClusterSnapshot snapshot)
     {
         ClusterSnapshot before = Snapshot;
         Volatile.Write(ref _snapshot, snapshot);
@@ -205,6 +205,10 @@ public sealed class ClusterRuntime : IPeerHandler, IPeerSender, IQuestionHandler
     void IClusterControlObserver.Rejected(string problem) => _rejected.TrySetResult(problem);
 
     void IClusterControlObserver.StoreFailed(string problem) => _log.StoreFailed(problem);
+
+    void IClusterControlObserver.StoreAnswers() => _log.StoreAnswers();
+
+    void IClusterControlObserver.Faulted(Exception exception) => _log.Faulted(exception);
 
     void IBudgetEffects.Send(MemberId to, PeerMessageKind kind, ulong id, ReadOnlySpan<byte> payload)
     {
@@ -276,8 +280,14 @@ public interface IClusterLog
     /// <summary>The lease has ended; nothing is acknowledged or decided until there is another.</summary>
     void LeaseLost();
 
-    /// <summary>The store did not answer.</summary>
+    /// <summary>The store does not answer.</summary>
     void StoreFailed(string problem);
+
+    /// <summary>The store answers again.</summary>
+    void StoreAnswers();
+
+    /// <summary>A fault of this program.</summary>
+    void Faulted(Exception exception);
 
     /// <summary>There is a connection.</summary>
     void PeerConnected(MemberId peer, PeerDirection direction);
