@@ -19,6 +19,9 @@ public sealed record CommandEnvironment
     /// <summary>The value of an environment variable; null when it is not set.</summary>
     public Func<string, string?> Variable { get; init; } = Environment.GetEnvironmentVariable;
 
+    /// <summary>Whether a file is there: certificates and keys that a configuration names.</summary>
+    public Func<string, bool> FileExists { get; init; } = File.Exists;
+
     /// <summary>Memory that the process may use, in bytes.</summary>
     public long AvailableMemoryBytes { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 }

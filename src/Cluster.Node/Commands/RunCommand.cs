@@ -53,8 +53,8 @@ internal static class RunCommand
         }
 
         ConfigurationErrors errors = new();
-        NodeConfiguration? configuration =
-            NodeConfigurationReader.Read(source.Yaml, environment.Variable, environment.AvailableMemoryBytes, errors, listen);
+        NodeConfiguration? configuration = NodeConfigurationReader.Read(
+            source.Yaml, environment.Variable, environment.AvailableMemoryBytes, errors, listen, environment.FileExists);
         if (configuration is null)
         {
             CommandLine.Print(source, errors.All, error);

@@ -18,14 +18,16 @@ public static class NodeConfigurationReader
     /// <param name="availableMemoryBytes">Memory that the process may use; half of it is the default of <c>limits.memory_soft</c>.</param>
     /// <param name="errors">Where errors and warnings go.</param>
     /// <param name="listen">Addresses from the command line; null for none.</param>
+    /// <param name="fileExists">Whether a file that the configuration names is there; null does not look.</param>
     /// <returns>Null when there is an error.</returns>
     public static NodeConfiguration? Read(
         string yaml,
         Func<string, string?> environment,
         long availableMemoryBytes,
         ConfigurationErrors errors,
-        ListenOverrides? listen = null) =>
-        Read(yaml, environment, availableMemoryBytes, listen ?? new ListenOverrides(), new ConfigurationReading(errors));
+        ListenOverrides? listen = null,
+        Func<string, bool>? fileExists = null) =>
+        Read(yaml, environment, availableMemoryBytes, listen ?? new ListenOverrides(), new ConfigurationReading(errors, fileExists));
 
     /// <summary>Reads the file, noting in <paramref name="reading"/> what it knows.</summary>
     internal static NodeConfiguration? Read(

@@ -28,6 +28,9 @@ internal static class TlsReader
             KeyFile = tls.RequiredString("key_file", "name the PEM file of the private key, or remove 'tls' for cleartext"),
             ClientCaFile = tls.NonEmpty("client_ca_file"),
         };
+        reading.RequireFile(tls, "cert_file", options.CertFile);
+        reading.RequireFile(tls, "key_file", options.KeyFile);
+        reading.RequireFile(tls, "client_ca_file", options.ClientCaFile);
         reading.Close(tls);
         return options;
     }
@@ -63,6 +66,9 @@ internal static class TlsReader
             tls.Error(missing, $"is missing, while {there} is there", "a client certificate needs both");
         }
 
+        reading.RequireFile(tls, "ca_file", options.CaFile);
+        reading.RequireFile(tls, "cert_file", options.CertFile);
+        reading.RequireFile(tls, "key_file", options.KeyFile);
         reading.Close(tls);
         return options;
     }

@@ -129,8 +129,7 @@ internal static class NodeHost
         app.Services.GetRequiredService<Readiness>().Set(false);
         logger.Draining(Reason, inspection.GetStatistics().PendingTraces);
         await region.DrainAsync();
-        Task<DrainReport> sending = exporters.DrainAsync(DrainPatience);
-        await Task.WhenAny(sending, atOnce.WhenCancelledAsync());
+        DrainReport report = await exporters.DrainAsync(DrainPatience, atOnce);
 
         ShardRegionStatistics statistics = inspection.GetStatistics();
         using CancellationTokenSource stopNow = new(TimeSpan.FromSeconds(2));
@@ -138,7 +137,7 @@ internal static class NodeHost
         await region.DisposeAsync();
         logger.Stopped(
             Math.Round((TimeProvider.System.GetUtcNow() - state.StartedAt).TotalSeconds, 1), statistics.AcceptedSpans, statistics.KeptSpans);
-        return sending.IsCompletedSuccessfully && (await sending).Complete;
+        return report.Complete;
     }
 
     private static Task RunDemoAsync(WebApplication app, CancellationToken stop)

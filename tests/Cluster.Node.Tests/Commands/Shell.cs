@@ -10,6 +10,9 @@ internal sealed class Shell : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("actorsampling-test-").FullName;
 
+    /// <summary>Where its files are.</summary>
+    public string Folder => _folder;
+
     public string Output { get; private set; } = "";
 
     public string Error { get; private set; } = "";
