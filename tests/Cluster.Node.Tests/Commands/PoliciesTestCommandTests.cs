@@ -204,7 +204,7 @@ public sealed class PoliciesTestCommandTests : IDisposable
 
         Assert.Equal(["1:sampled:errors"], Decisions());
         Assert.Equal(
-            "passed over, for an invalid trace or span ID: 1 span\ncounted once, being there several times: 1 spans\n", _shell.Error);
+            "passed over, for an invalid trace or span ID: 1 span\ncounted once, being there several times: 1 span\n", _shell.Error);
     }
 
     [Theory]
