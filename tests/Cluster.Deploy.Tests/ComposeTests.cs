@@ -45,10 +45,11 @@ public sealed class ComposeTests
     {
         Assert.Equal($"{Image.User}:{Image.User}", node.Value.Text("user"));
         Assert.Equal("deploy/Dockerfile", node.Value.Text("build/dockerfile"));
-        Assert.Equal(Repository.PathTo(""), node.Value.Text("build/context") + "/");
+        Assert.Equal(Path.TrimEndingDirectorySeparator(Repository.PathTo("")), node.Value.Text("build/context"));
         Assert.Equal($"{Image.GraceSeconds / 60}m0s", node.Value.Text("stop_grace_period"));
         string[] check = node.Value.Texts("healthcheck/test");
         Assert.Equal(["CMD", .. Image.EntryPoint], check[..3]);
+        Assert.Equal(["cluster", "ready"], check[3..]);
         NodeFile.AssertUnderstood(check[3..]);
     });
 

@@ -8,10 +8,12 @@ public sealed class KubernetesApiTests
     public static TheoryData<string> Overlays() =>
         [.. Directory.GetDirectories(Repository.PathTo(Manifests.Overlays)).Select(path => Path.GetFileName(path)!).Order()];
 
-    [Theory]
-    [MemberData(nameof(Overlays))]
-    public async Task Overlay_EveryObject_IsOneOfTheApi(string overlay) =>
-        Assert.Equal("", await Tool.CheckManifestsAsync((await Manifests.OfAsync(overlay)).Text));
+    [Fact]
+    public async Task Overlays_EveryObject_IsOneOfTheApi()
+    {
+        Manifests[] overlays = await Task.WhenAll(Overlays().Select(overlay => Manifests.OfAsync(overlay.Data)));
+        Assert.Equal("", await Tool.CheckManifestsAsync(string.Join("---\n", overlays.Select(overlay => overlay.Text))));
+    }
 
     /// <summary>A check that finds nothing would prove nothing.</summary>
     [Theory]

@@ -28,7 +28,7 @@ internal static class ValidateCommand
 
         ConfigurationErrors errors = new();
         NodeConfiguration? configuration = NodeConfigurationReader.Read(
-            source.Yaml, environment.Variable, environment.AvailableMemoryBytes, errors, fileExists: environment.FileExists);
+            source.Yaml, environment.Variable, environment.AvailableMemoryBytes, errors, machine: environment.Machine);
         ConfigurationError[] wrong = [.. errors.All.Where(e => e.Severity == ConfigurationSeverity.Error)];
         ConfigurationError[] warnings = [.. errors.All.Where(e => e.Severity == ConfigurationSeverity.Warning)];
         CommandLine.Print(source, wrong, error);

@@ -73,6 +73,30 @@ internal static class TlsReader
         return options;
     }
 
+    /// <summary>Mutual TLS between nodes; null when there is no block.</summary>
+    public static PeerTlsOptions? ReadPeer(ConfigurationSection parent, ConfigurationReading reading)
+    {
+        if (parent.Section("tls") is not { } tls || !tls.Keys.Any())
+        {
+            return null;
+        }
+
+        tls.NotSupported(NotAFile, "cert_pem", "key_pem", "ca_pem");
+        tls.NoEffect("certificates are read once, at the start", "reload_interval");
+        ReadCommon(tls);
+        PeerTlsOptions options = new()
+        {
+            CertFile = tls.RequiredString("cert_file", "name the PEM file of this node's certificate, or remove 'tls' for clear text"),
+            KeyFile = tls.RequiredString("key_file", "name the PEM file of its private key, or remove 'tls' for clear text"),
+            CaFile = tls.RequiredString("ca_file", "name the PEM file of the authority that signs all nodes' certificates"),
+        };
+        reading.RequireFile(tls, "cert_file", options.CertFile);
+        reading.RequireFile(tls, "key_file", options.KeyFile);
+        reading.RequireFile(tls, "ca_file", options.CaFile);
+        reading.Close(tls);
+        return options;
+    }
+
     private static void ReadCommon(ConfigurationSection tls)
     {
         switch (tls.String("min_version"))

@@ -53,6 +53,10 @@ public static class Names
         Refusal.ShuttingDown => "shutting_down",
         Refusal.NotOwner => "not_owner",
         Refusal.DeadlineExceeded => "deadline_exceeded",
+        Refusal.LeaseEnded => "lease_ended",
+        Refusal.NotEnoughInSync => "not_enough_in_sync",
+        Refusal.PeerBusy => "peer_busy",
+        Refusal.OwnerUnreachable => "owner_unreachable",
         _ => "unknown",
     };
 

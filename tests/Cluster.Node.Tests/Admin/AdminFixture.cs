@@ -13,12 +13,13 @@ internal sealed class AdminFixture : IDisposable
 {
     public static readonly DateTimeOffset Start = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
-    public AdminFixture()
+    public AdminFixture(bool cluster = false)
     {
         Sources = new AdminSources
         {
             Node = Node,
             Shards = Shards,
+            Cluster = cluster ? Cluster.Sources : null,
             Gateway = FakeCounters.Gateway,
             Exporters = FakeCounters.Exporters,
             Process = FakeCounters.Process,
@@ -35,6 +36,8 @@ internal sealed class AdminFixture : IDisposable
 
     public FakeShards Shards { get; } = new();
 
+    public FakeCluster Cluster { get; } = new();
+
     public AdminSources Sources { get; }
 
     public AdminEndpoint Endpoint { get; }
@@ -48,11 +51,13 @@ internal sealed class AdminFixture : IDisposable
         Sharding = new ShardRegionOptions { ShardCount = 2, Workers = 1, DecisionWait = TimeSpan.FromMilliseconds(2500) },
     };
 
-    public async Task<Answer> SendAsync(string target, string method = "GET", string host = "127.0.0.1:8080", CancellationTokenSource? client = null)
+    public async Task<Answer> SendAsync(string target, string method = "GET", string host = "127.0.0.1:8080", CancellationTokenSource? client = null, string? origin = null)
     {
         DefaultHttpContext context = new();
         int query = target.IndexOf('?', StringComparison.Ordinal);
         context.Request.Method = method;
+        context.Request.Scheme = "http";
+        context.Request.Headers.Origin = origin;
         context.Request.Host = new HostString(host);
         context.Request.Path = query < 0 ? target : target[..query];
         context.Request.QueryString = query < 0 ? default : new QueryString(target[query..]);

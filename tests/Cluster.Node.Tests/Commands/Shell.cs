@@ -21,6 +21,9 @@ internal sealed class Shell : IDisposable
 
     public IReadOnlyList<ConfigurationError> Warnings { get; private set; } = [];
 
+    /// <summary>What answers in place of a node's admin endpoint.</summary>
+    public Func<HttpMessageHandler> Http { get; set; } = () => throw new InvalidOperationException("no command here asks a node");
+
     public string File(string name, string content) => File(name, System.Text.Encoding.UTF8.GetBytes(content));
 
     public string File(string name, byte[] content)
@@ -34,7 +37,13 @@ internal sealed class Shell : IDisposable
     {
         using StringWriter output = new() { NewLine = "\n" };
         using StringWriter error = new() { NewLine = "\n" };
-        CommandEnvironment environment = new() { Variable = TestFiles.Variable, AvailableMemoryBytes = TestFiles.AvailableMemory };
+        CommandEnvironment environment = new()
+        {
+            Variable = TestFiles.Variable,
+            AvailableMemoryBytes = TestFiles.AvailableMemory,
+            Machine = TestFiles.Machine with { FileExists = System.IO.File.Exists },
+            Http = Http,
+        };
         int code = await CommandLine.InvokeAsync(args, RunNodeAsync, environment, output, error, TestContext.Current.CancellationToken);
         Output = output.ToString().Replace(_folder + "/", "", StringComparison.Ordinal);
         Error = error.ToString().Replace(_folder + "/", "", StringComparison.Ordinal);

@@ -46,7 +46,7 @@ public sealed partial class ReferencePageTests
         ConfigurationErrors errors = new();
         ConfigurationReading reading = new(errors);
         string yaml = Repository.Read("tests/Cluster.Node.Tests/Configuration/every-block.yaml");
-        NodeConfigurationReader.Read(yaml, TestFiles.Variable, TestFiles.AvailableMemory, new ListenOverrides(), reading);
+        NodeConfigurationReader.Read(yaml, TestFiles.Variable, TestFiles.AvailableMemory, new CommandLineOverrides(), TestFiles.Machine, reading);
         Assert.False(errors.HasErrors, string.Join('\n', errors.All));
         return reading.KnownPaths.Where(p => !PipelineName().IsMatch(p));
     }
@@ -58,6 +58,7 @@ public sealed partial class ReferencePageTests
         string block = dot < 0 ? "Top level" : path[..dot];
         block = ListIndex().Replace(block, "");
         block = block.Replace("protocols.http.tls", "protocols.grpc.tls", StringComparison.Ordinal);
+        block = block.Replace("cluster.store.etcd.tls", "exporters.otlp.tls", StringComparison.Ordinal);
         return SharedBlock().Replace(block, "exporters.otlp.");
     }
 

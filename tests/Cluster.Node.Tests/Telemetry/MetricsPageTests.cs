@@ -125,7 +125,7 @@ public sealed class MetricsPageTests : IDisposable
             Sharding = new ShardRegionOptions(),
         };
         node.Ready();
-        return new MetricsPage(node, _admin.Shards, FakeCounters.Gateway, FakeCounters.Exporters, FakeCounters.Process);
+        return new MetricsPage(node, _admin.Shards, FakeCounters.Gateway, FakeCounters.Exporters, FakeCounters.Process, _admin.Cluster.Sources);
     }
 
     private sealed class EmptyShards : IShardInspection
