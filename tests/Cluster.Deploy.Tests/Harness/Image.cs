@@ -41,7 +41,11 @@ internal static partial class Image
     private static string Last(string instruction) => Instruction(instruction)[^1];
 
     private static string[] Instruction(string name) =>
-        [.. Dockerfile.Split('\n').Where(line => line.StartsWith(name + " ", StringComparison.Ordinal)).Select(line => line[(name.Length + 1)..].Trim())];
+    [
+        .. Dockerfile.Split('\n')
+            .Where(line => line.StartsWith(name + " ", StringComparison.Ordinal))
+            .Select(line => line[(name.Length + 1)..].Trim()),
+    ];
 
     [GeneratedRegex(@"^[\w./-]+:v?\d+\.\d+\.\d+$")]
     private static partial Regex Pinned { get; }
