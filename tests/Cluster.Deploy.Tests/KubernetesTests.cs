@@ -142,7 +142,7 @@ public sealed class KubernetesTests
         JsonNode container = Assert.Single(pod.Each("containers"));
         string[] command = container.Texts("lifecycle/preStop/exec/command");
         Assert.Equal(Image.EntryPoint, command[..2]);
-        Assert.Equal(["cluster", "drain"], command[2..]);
+        Assert.Equal(["cluster", "drain", "--self"], command[2..]);
         NodeFile.AssertUnderstood(command[2..]);
         NodeFile.AssertUnderstood(container.Texts("args"));
         Assert.Equal(Image.GraceSeconds.ToString(), pod.Text("terminationGracePeriodSeconds"));

@@ -9,7 +9,8 @@ namespace Cluster.Node.Admin;
 /// <summary>
 /// The admin endpoint: HTTP/JSON about this node and its cluster (docs/admin.md), read-only but for draining. It is one more door of the Kestrel
 /// server that has the OTLP doors. It answers from snapshots and counters or asks the shards through their mailboxes, a few questions at a time and
-/// each with a time limit, so that it never slows intake. There is no authentication: it listens on loopback unless configured otherwise. Thread-safe.
+/// each with a time limit, so that it never slows intake. There is no authentication: it listens on loopback unless configured otherwise.
+/// Thread-safe.
 /// </summary>
 public sealed class AdminEndpoint : IDisposable
 {

@@ -117,8 +117,8 @@ internal sealed record DoorJson(
 internal sealed partial class AdminJsonContext : JsonSerializerContext;
 
 /// <summary>
-/// The one instance, which writes <c>&gt;=</c> and letters of all scripts as they are, since the answers are never part of a web page, and which reads
-/// nothing that lacks a part.
+/// The one instance, which writes <c>&gt;=</c> and letters of all scripts as they are, since the answers are never part of a web page, and
+/// which reads nothing that lacks a part.
 /// </summary>
 internal static class AdminJson
 {

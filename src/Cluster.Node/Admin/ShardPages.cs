@@ -44,7 +44,8 @@ internal sealed class ShardPages(AdminSources sources, PeerQuestions? peers, Tim
 
         ShardJson? shard = (await OwnAsync(cancellationToken)).FirstOrDefault(shard => shard.Id == number);
         return shard is null
-            ? AdminReply.Problem(StatusCodes.Status404NotFound, "No such shard", $"There is no shard {number} on this node; shards go from 0 to {most}.")
+            ? AdminReply.Problem(
+                StatusCodes.Status404NotFound, "No such shard", $"There is no shard {number} on this node; shards go from 0 to {most}.")
             : AdminReply.Json(shard, AdminJson.Default.ShardJson);
     }
 

@@ -18,16 +18,28 @@ internal static class ClusterCommand
         command.Add(Verb(
             "status", "Who is in the cluster, how much each holds, and what is missing; 1 when something is.", environment, [], StatusAsync));
         command.Add(Verb("shards", "Every shard: who holds it and what is in it.", environment, [], ShardsAsync));
-        Argument<string?> node = new("NODE")
-        {
-            Description = "Name of the node to empty; default: the one that is asked.",
-            Arity = ArgumentArity.ZeroOrOne,
-        };
-        command.Add(Verb("drain", "Move the shards of a node to the others, and wait until it holds none.", environment, [node], DrainAsync));
+        command.Add(CreateDrain(environment));
         command.Add(Verb(
             "ready", "Whether the node that is asked takes spans; 1 when it does not. For health checks in images without a shell.",
             environment, [], ReadyAsync));
         return command;
+    }
+
+    private static Command CreateDrain(CommandEnvironment environment)
+    {
+        Argument<string?> node = new("NODE") { Description = "Name of the node to empty.", Arity = ArgumentArity.ZeroOrOne };
+        Option<bool> self = new("--self") { Description = "Empty the node that is asked." };
+        Command drain = Verb(
+            "drain", "Move the shards of a node to the others, and wait until it holds none.", environment, [node], DrainAsync);
+        drain.Add(self);
+        drain.Validators.Add(result =>
+        {
+            if (result.GetValue(node) is null != result.GetValue(self))
+            {
+                result.AddError("Which node? Write its name, or --self for the one that is asked.");
+            }
+        });
+        return drain;
     }
 
     private static Command Verb(

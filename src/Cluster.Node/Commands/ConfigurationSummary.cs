@@ -87,9 +87,8 @@ internal static class ConfigurationSummary
         yield return ("cluster", $"{cluster.Name}, as {cluster.NodeId}{does}; peers connect to {where}");
         yield return ("", $"etcd at {string.Join(", ", cluster.Etcd.Endpoints.Select(endpoint => endpoint.GetLeftPart(UriPartial.Authority)))}");
         string replicas = cluster.Replicas switch { 0 => "no replica", 1 => "1 replica", var number => $"{number} replicas" };
-        yield return (
-            "",
-            $"{cluster.Shards} shards with {replicas}, {cluster.MinInSync} in sync at least; a silent node is dead after {GoDuration.Format(cluster.LeaseTimeToLive)}");
+        string lease = GoDuration.Format(cluster.LeaseTimeToLive);
+        yield return ("", $"{cluster.Shards} shards with {replicas}, {cluster.MinInSync} in sync at least; a silent node is dead after {lease}");
     }
 
     private static string Describe(ExporterOptions exporter) => exporter switch

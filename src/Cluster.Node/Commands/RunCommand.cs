@@ -38,7 +38,8 @@ internal static class RunCommand
                 ClusterOverrides cluster = new(
                     parsed.GetValue(store), parsed.GetValue(name), parsed.GetValue(advertise), parsed.GetValue(nodeId), parsed.GetValue(peer));
                 CommandLineOverrides given = new(parsed.GetValue(grpc), parsed.GetValue(http), parsed.GetValue(admin), cluster);
-                return RunAsync(parsed.GetValue(config), given, parsed.GetValue(demo), run, environment, parsed.InvocationConfiguration.Error, cancellationToken);
+                TextWriter error = parsed.InvocationConfiguration.Error;
+                return RunAsync(parsed.GetValue(config), given, parsed.GetValue(demo), run, environment, error, cancellationToken);
             });
         }
 

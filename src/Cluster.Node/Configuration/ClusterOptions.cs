@@ -1,5 +1,3 @@
-using Cluster.Node.Exporters;
-
 namespace Cluster.Node.Configuration;
 
 /// <summary>The <c>cluster</c> block: how this node is one of several.</summary>
@@ -12,7 +10,7 @@ public sealed record ClusterOptions
     public required string Name { get; init; }
 
     /// <summary>The store (<c>store.etcd</c>).</summary>
-    public required EtcdOptions Etcd { get; init; }
+    public required EtcdStoreOptions Etcd { get; init; }
 
     /// <summary>Name of this node, unique in the cluster (<c>node.id</c>): 1 to 128 letters, digits, dots, hyphens and underscores.</summary>
     public required string NodeId { get; init; }
@@ -62,8 +60,8 @@ public sealed record ClusterOptions
         new HostPort(AdvertiseHost, AdvertisePort == 0 ? boundPort : AdvertisePort).ToString();
 }
 
-/// <summary>The <c>cluster.store.etcd</c> block.</summary>
-public sealed record EtcdOptions
+/// <summary>The <c>cluster.store.etcd</c> block. A class and not a record: nothing may print the password by accident.</summary>
+public sealed class EtcdStoreOptions
 {
     /// <summary>One or more, <c>http</c> or <c>https</c>, each with its port and nothing behind it.</summary>
     public required IReadOnlyList<Uri> Endpoints { get; init; }
@@ -74,8 +72,14 @@ public sealed record EtcdOptions
     /// <summary>The user's password.</summary>
     public string? Password { get; init; }
 
-    /// <summary>TLS of the <c>https</c> endpoints.</summary>
-    public TlsClientOptions Tls { get; init; } = new();
+    /// <summary>PEM file of authorities to trust instead of the system's (<c>tls.ca_file</c>).</summary>
+    public string? CaFile { get; init; }
+
+    /// <summary>PEM file of the certificate to show (<c>tls.cert_file</c>). Null exactly when <see cref="KeyFile"/> is.</summary>
+    public string? CertFile { get; init; }
+
+    /// <summary>PEM file of its key (<c>tls.key_file</c>).</summary>
+    public string? KeyFile { get; init; }
 }
 
 /// <summary>The <c>cluster.node.tls</c> block: each side of a link shows a certificate, and trusts those that one authority signed.</summary>

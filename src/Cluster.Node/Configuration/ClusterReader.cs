@@ -23,7 +23,7 @@ internal static class ClusterReader
 
         ConfigurationSection cluster = root.SectionOrEmpty("cluster");
         string name = ReadName(cluster, given);
-        EtcdOptions etcd = ReadStore(cluster, given, reading);
+        EtcdStoreOptions etcd = ReadStore(cluster, given, reading);
         int replicas = (int)cluster.Int64("replicas", 1, 0, MostReplicas);
         TimeSpan lease = ReadLease(cluster);
         ClusterOptions options = PeerReader.Read(cluster, given, machine, listeners, reading) with
@@ -79,12 +79,12 @@ internal static class ClusterReader
         return name;
     }
 
-    private static EtcdOptions ReadStore(ConfigurationSection cluster, ClusterOverrides given, ConfigurationReading reading)
+    private static EtcdStoreOptions ReadStore(ConfigurationSection cluster, ClusterOverrides given, ConfigurationReading reading)
     {
         ConfigurationSection? store = cluster.Section("store");
         if (store is null && given.Store is not null)
         {
-            return new EtcdOptions { Endpoints = ParseStore(given.Store, cluster.Errors) };
+            return new EtcdStoreOptions { Endpoints = ParseStore(given.Store, cluster.Errors) };
         }
 
         store ??= cluster.SectionOrEmpty("store");
@@ -95,18 +95,21 @@ internal static class ClusterReader
         }
 
         reading.Close(store);
-        return etcd is null ? new EtcdOptions { Endpoints = [] } : ReadEtcd(etcd, given, reading);
+        return etcd is null ? new EtcdStoreOptions { Endpoints = [] } : ReadEtcd(etcd, given, reading);
     }
 
-    private static EtcdOptions ReadEtcd(ConfigurationSection etcd, ClusterOverrides given, ConfigurationReading reading)
+    private static EtcdStoreOptions ReadEtcd(ConfigurationSection etcd, ClusterOverrides given, ConfigurationReading reading)
     {
         IReadOnlyList<Uri> written = ReadEndpoints(etcd, required: given.Store is null);
-        EtcdOptions options = new()
+        (string? caFile, string? certFile, string? keyFile) = TlsReader.ReadStore(etcd, reading);
+        EtcdStoreOptions options = new()
         {
             Endpoints = given.Store is null ? written : ParseStore(given.Store, etcd.Errors),
             Username = etcd.NonEmpty("username"),
             Password = etcd.NonEmpty("password"),
-            Tls = TlsReader.ReadClient(etcd, reading, out _),
+            CaFile = caFile,
+            CertFile = certFile,
+            KeyFile = keyFile,
         };
         if (options.Username is null != options.Password is null)
         {
@@ -147,9 +150,14 @@ internal static class ClusterReader
                 Report(path, noScheme ? $"'{texts[i]}' has no scheme" : $"'{texts[i]}' is not a URL of etcd",
                     noScheme ? $"write http://{texts[i]} or https://{texts[i]}" : EndpointFix);
             }
-            else if (url.PathAndQuery != "/" || url.UserInfo.Length > 0 || url.Fragment.Length > 0)
+            else if (url.UserInfo.Length > 0)
             {
-                Report(path, $"'{texts[i]}' is more than an address", "leave out what is before and after host:port");
+                // Not quoted: it may be a password.
+                Report(path, "has a user in it", "use username and password, beside endpoints");
+            }
+            else if (url.PathAndQuery != "/" || url.Fragment.Length > 0)
+            {
+                Report(path, $"'{texts[i]}' is more than an address", "leave out what is behind host:port");
             }
             else if (!texts[i].TrimEnd('/').EndsWith($":{url.Port}", StringComparison.Ordinal))
             {
@@ -182,6 +190,12 @@ internal static class ClusterReader
             return [];
         }
 
+        if (text.Contains('@', StringComparison.Ordinal))
+        {
+            errors.Error("--cluster", 0, "has a user in it", "write username and password into the file, under cluster.store.etcd");
+            return [];
+        }
+
         List<Uri> endpoints = [];
         foreach (string part in text[(colon + 3)..].TrimEnd('/').Split(','))
         {
@@ -205,7 +219,7 @@ internal static class ClusterReader
             cluster.Error(
                 "min_in_sync",
                 $"{minimum} copies can never be in sync with replicas: {replicas}, which makes {replicas + 1} with the primary's",
-                $"use 1 to {replicas + 1}, or more replicas");
+                replicas == 0 ? "use 1, or more replicas" : $"use 1 to {replicas + 1}, or more replicas");
         }
 
         return minimum;
@@ -216,7 +230,8 @@ internal static class ClusterReader
         TimeSpan lease = cluster.Duration("lease_ttl", TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(2));
         if (lease.Ticks % TimeSpan.TicksPerSecond != 0)
         {
-            cluster.Error("lease_ttl", $"{GoDuration.Format(lease)} has a fraction of a second", "etcd counts leases in whole seconds: use 2s, 3s, ...");
+            cluster.Error(
+                "lease_ttl", $"{GoDuration.Format(lease)} has a fraction of a second", "etcd counts leases in whole seconds: use 2s, 3s, ...");
         }
 
         return lease;

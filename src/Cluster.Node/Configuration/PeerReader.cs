@@ -7,6 +7,7 @@ internal static class PeerReader
 {
     private const int DefaultPort = 4320;
     private const int LongestName = 128;
+    private const double LeastCapacity = 0.001;
     private const double MostCapacity = 1000;
     private const string NameFix = "use 1 to 128 letters, digits, dots, hyphens and underscores";
     private const string AdvertiseFix = "write the host, or host:port, that the other nodes connect to, 10.0.0.7 for example";
@@ -24,7 +25,7 @@ internal static class PeerReader
         ClusterOptions options = new()
         {
             Name = "",
-            Etcd = new EtcdOptions { Endpoints = [] },
+            Etcd = new EtcdStoreOptions { Endpoints = [] },
             NodeId = ReadId(node, given, machine),
             Listen = listen.ToString(),
             AdvertiseHost = reached.Host,
@@ -54,8 +55,8 @@ internal static class PeerReader
         if (!IsName(id))
         {
             (string path, int line) = given.NodeId is null ? (node.PathOf("id"), node.LineOf("id")) : ("--node-id", 0);
-            string what = given.NodeId is null && written is null ? $"this machine's name, '{id}', is not a name for a node" : $"'{id}' is not a name for a node";
-            node.Errors.Error(path, line, what, NameFix);
+            string what = given.NodeId is null && written is null ? $"this machine's name, '{id}'," : $"'{id}'";
+            node.Errors.Error(path, line, what + " is not a name for a node", NameFix);
         }
 
         return id;
@@ -87,6 +88,7 @@ internal static class PeerReader
         if (roles.Count == 0)
         {
             node.Error("roles", "is empty: the node would do nothing", "use gateway, shards, or both");
+            return ["gateway", "shards"];
         }
 
         return roles;
@@ -95,12 +97,15 @@ internal static class PeerReader
     private static double ReadCapacity(ConfigurationSection node)
     {
         double capacity = node.Double("capacity", 1);
-        if (capacity is > 0 and <= MostCapacity)
+        if (capacity is >= LeastCapacity and <= MostCapacity)
         {
             return capacity;
         }
 
-        node.Error("capacity", $"{capacity} is out of range", $"use a number above 0, up to {MostCapacity}; a node of 2 takes twice the shards of one of 1");
+        node.Error(
+            "capacity",
+            $"{capacity} is out of range",
+            $"use {LeastCapacity} to {MostCapacity}; a node of 2 takes twice the shards of one of 1");
         return 1;
     }
 
@@ -153,6 +158,15 @@ internal static class PeerReader
                 node.Errors.Error(path, line, problem, "write an address to listen on as host:port, 0.0.0.0:4320 for example");
                 return fallback;
             }
+
+            if (listen.IsLoopback && advertise is { IsLoopback: false } other)
+            {
+                node.Errors.Error(
+                    path,
+                    line,
+                    $"{listen} is reached from this machine only, while peers are told to connect to {other.Host}",
+                    $"listen on 0.0.0.0:{listen.Port} or {other with { Port = listen.Port }}");
+            }
         }
         else if (advertise is { } address)
         {
@@ -177,14 +191,6 @@ internal static class PeerReader
     {
         if (advertise is { } address)
         {
-            if (listen.IsLoopback && !address.IsLoopback)
-            {
-                node.Error(
-                    "listen",
-                    $"{listen} is reached from this machine only, while peers are told to connect to {address.Host}",
-                    $"listen on 0.0.0.0:{listen.Port} or {address with { Port = listen.Port }}");
-            }
-
             return address with { Port = address.Port == 0 ? listen.Port : address.Port };
         }
 

@@ -21,7 +21,8 @@ internal static class ClusterMetrics
         "actorsampling_cluster_lease_remaining_seconds", MetricType.Gauge, "s", "How long this node may still take its lease for alive.");
 
     internal static readonly MetricDefinition Fenced = new(
-        "actorsampling_cluster_fenced", MetricType.Gauge, "", "1 while this node acknowledges and decides nothing because its lease may have ended, else 0.");
+        "actorsampling_cluster_fenced", MetricType.Gauge, "",
+        "1 while this node acknowledges and decides nothing because its lease may have ended, else 0.");
 
     internal static readonly MetricDefinition UnownedShards = new(
         "actorsampling_cluster_unowned_shards", MetricType.Gauge, "{shards}", "Shards of the cluster whose primary is not alive.");
@@ -78,7 +79,8 @@ internal static class ClusterMetrics
         "actorsampling_cluster_link_bytes_total", MetricType.Counter, "By", "Bytes sent to other nodes, and received from them.", "direction");
 
     internal static readonly MetricDefinition LinkReconnects = new(
-        "actorsampling_cluster_link_reconnects_total", MetricType.Counter, "{connections}", "Connections to other nodes made anew after one was lost.");
+        "actorsampling_cluster_link_reconnects_total", MetricType.Counter, "{connections}",
+        "Connections to other nodes made anew after one was lost.");
 
     /// <summary>All of them, in the order they are shown.</summary>
     public static IReadOnlyList<MetricDefinition> All { get; } =

@@ -7,7 +7,10 @@ using Cluster.Sharding.Traces;
 
 namespace Cluster.Node.Telemetry;
 
-/// <summary>Everything in <see cref="Metrics.All"/>, but for the cluster's on a node alone, read from counters at the moment it is asked for; nothing waits. Thread-safe.</summary>
+/// <summary>
+/// Everything in <see cref="Metrics.All"/>, but for the cluster's on a node alone, read from counters at the moment it is asked for; nothing
+/// waits. Thread-safe.
+/// </summary>
 public sealed class MetricsPage
 {
     /// <summary>The upper bounds, in milliseconds, of <see cref="ShardRegionStatistics.DecisionLateness"/>: the Collector's.</summary>

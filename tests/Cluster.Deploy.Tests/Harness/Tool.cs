@@ -7,7 +7,7 @@ namespace Cluster.Deploy.Tests.Harness;
 internal static class Tool
 {
     private const string Folder = "tests/Cluster.Deploy.Tests";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     /// <summary>Renders a folder with kustomize, or with the kubectl that contains it.</summary>
     public static async Task<string> KustomizeAsync(string folder)

@@ -14,12 +14,18 @@ internal sealed class AdminFixture : IDisposable
     public static readonly DateTimeOffset Start = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
     public AdminFixture(bool cluster = false)
+        : this(cluster ? new FakeCluster() : null)
     {
+    }
+
+    public AdminFixture(FakeCluster? cluster)
+    {
+        Cluster = cluster ?? new FakeCluster();
         Sources = new AdminSources
         {
             Node = Node,
             Shards = Shards,
-            Cluster = cluster ? Cluster.Sources : null,
+            Cluster = cluster?.Sources,
             Gateway = FakeCounters.Gateway,
             Exporters = FakeCounters.Exporters,
             Process = FakeCounters.Process,
@@ -36,7 +42,7 @@ internal sealed class AdminFixture : IDisposable
 
     public FakeShards Shards { get; } = new();
 
-    public FakeCluster Cluster { get; } = new();
+    public FakeCluster Cluster { get; }
 
     public AdminSources Sources { get; }
 
@@ -51,7 +57,8 @@ internal sealed class AdminFixture : IDisposable
         Sharding = new ShardRegionOptions { ShardCount = 2, Workers = 1, DecisionWait = TimeSpan.FromMilliseconds(2500) },
     };
 
-    public async Task<Answer> SendAsync(string target, string method = "GET", string host = "127.0.0.1:8080", CancellationTokenSource? client = null, string? origin = null)
+    public async Task<Answer> SendAsync(
+        string target, string method = "GET", string host = "127.0.0.1:8080", CancellationTokenSource? client = null, string? origin = null)
     {
         DefaultHttpContext context = new();
         int query = target.IndexOf('?', StringComparison.Ordinal);

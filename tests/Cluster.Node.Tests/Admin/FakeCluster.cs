@@ -32,7 +32,7 @@ internal sealed class FakeCluster : IClusterView
         Options = new ClusterOptions
         {
             Name = "checkout",
-            Etcd = new EtcdOptions { Endpoints = [new Uri("http://10.0.0.5:2379")] },
+            Etcd = new EtcdStoreOptions { Endpoints = [new Uri("http://10.0.0.5:2379")] },
             NodeId = "node-1",
             Listen = "10.0.0.1:4320",
             AdvertiseHost = "10.0.0.1",

@@ -21,6 +21,9 @@ internal sealed class Shell : IDisposable
 
     public IReadOnlyList<ConfigurationError> Warnings { get; private set; } = [];
 
+    /// <summary>What says whether certificates are there; null does not look.</summary>
+    public Func<string, bool>? FileExists { get; set; }
+
     /// <summary>What answers in place of a node's admin endpoint.</summary>
     public Func<HttpMessageHandler> Http { get; set; } = () => throw new InvalidOperationException("no command here asks a node");
 
@@ -41,7 +44,7 @@ internal sealed class Shell : IDisposable
         {
             Variable = TestFiles.Variable,
             AvailableMemoryBytes = TestFiles.AvailableMemory,
-            Machine = TestFiles.Machine with { FileExists = System.IO.File.Exists },
+            Machine = TestFiles.Machine with { FileExists = FileExists },
             Http = Http,
         };
         int code = await CommandLine.InvokeAsync(args, RunNodeAsync, environment, output, error, TestContext.Current.CancellationToken);

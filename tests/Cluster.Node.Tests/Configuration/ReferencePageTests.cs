@@ -58,7 +58,6 @@ public sealed partial class ReferencePageTests
         string block = dot < 0 ? "Top level" : path[..dot];
         block = ListIndex().Replace(block, "");
         block = block.Replace("protocols.http.tls", "protocols.grpc.tls", StringComparison.Ordinal);
-        block = block.Replace("cluster.store.etcd.tls", "exporters.otlp.tls", StringComparison.Ordinal);
         return SharedBlock().Replace(block, "exporters.otlp.");
     }
 

@@ -10,7 +10,8 @@ internal static class TestFiles
 
     public static readonly LocalMachine Machine = new("host-1", () => "10.0.0.7");
 
-    public static NodeConfiguration? Read(string yaml, out ConfigurationErrors errors, CommandLineOverrides? given = null, LocalMachine? machine = null)
+    public static NodeConfiguration? Read(
+        string yaml, out ConfigurationErrors errors, CommandLineOverrides? given = null, LocalMachine? machine = null)
     {
         errors = new ConfigurationErrors();
         return NodeConfigurationReader.Read(yaml, Variable, AvailableMemory, errors, given, machine ?? Machine);
