@@ -96,7 +96,9 @@ internal static class StoredDocuments
             shards[i] = new AssignmentDocument(
                 PlaceOf(shard.Primary),
                 shard.Term,
-                shard.Replicas.Count == 0 ? null : [.. shard.Replicas.Select(copy => new CopyDocument(PlaceOf(copy.Member), copy.Since, copy.InSync))]);
+                shard.Replicas.Count == 0
+                    ? null
+                    : [.. shard.Replicas.Select(copy => new CopyDocument(PlaceOf(copy.Member), copy.Since, copy.InSync))]);
         }
 
         return Write(new AllocationDocument(allocation.Version, [.. members], shards), DocumentContext.Default.AllocationDocument);
@@ -105,7 +107,8 @@ internal static class StoredDocuments
     /// <summary>An allocation of so many shards, in which no shard has two copies on one member.</summary>
     public static ShardAllocation? ReadAllocation(ReadOnlyMemory<byte> value, int shardCount)
     {
-        if (Read(value, DocumentContext.Default.AllocationDocument) is not { Version: > 0 and var version, Members: { } members, Shards: { } documents }
+        AllocationDocument? document = Read(value, DocumentContext.Default.AllocationDocument);
+        if (document is not { Version: > 0 and var version, Members: { } members, Shards: { } documents }
             || documents.Length != shardCount)
         {
             return null;

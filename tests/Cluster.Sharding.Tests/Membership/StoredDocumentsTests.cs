@@ -69,7 +69,7 @@ public sealed class StoredDocumentsTests
     [InlineData("""{"version":1,"members":[{"node":"a","incarnation":"1"}],"shards":[{"primary":0,"term":-1}]}""")]
     [InlineData("""{"version":1,"members":[{"node":"a","incarnation":"1"}],"shards":[{"primary":0,"term":1,"copies":[null]}]}""")]
     [InlineData("""{"version":1,"members":[{"node":"a","incarnation":"1"}],"shards":[{"primary":0,"term":1,"copies":[{"member":0,"since":1}]}]}""")]
-    [InlineData("""{"version":1,"members":[{"node":"a","incarnation":"1"}],"shards":[{"primary":-1,"term":1,"copies":[{"member":0},{"member":0}]}]}""")]
+    [InlineData("""{"version":1,"members":[{"node":"a","incarnation":"1"}],"shards":[{"primary":-1,"copies":[{"member":0},{"member":0}]}]}""")]
     public void Allocation_ThatMakesNoSense_IsNone(string text) =>
         Assert.Null(StoredDocuments.ReadAllocation(Encoding.UTF8.GetBytes(text), 1));
 
