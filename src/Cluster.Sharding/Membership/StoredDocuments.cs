@@ -98,7 +98,8 @@ internal static class StoredDocuments
                 shard.Term,
                 shard.Replicas.Count == 0
                     ? null
-                    : [.. shard.Replicas.Select(copy => new CopyDocument(PlaceOf(copy.Member), copy.Since, copy.InSync))]);
+                    : [.. shard.Replicas.Select(copy => new CopyDocument(PlaceOf(copy.Member), copy.Since, copy.InSync))],
+                shard.FromNothing ? true : null);
         }
 
         return Write(new AllocationDocument(allocation.Version, [.. members], shards), DocumentContext.Default.AllocationDocument);
@@ -193,7 +194,7 @@ internal static class StoredDocuments
             copies.Add(new ShardCopy(member, copy.Since, copy.InSync));
         }
 
-        return new ShardAssignment(primary, document.Term, copies);
+        return new ShardAssignment(primary, document.Term, copies, document.FromNothing == true);
     }
 
     private static byte[] Write<T>(T document, JsonTypeInfo<T> type) => JsonSerializer.SerializeToUtf8Bytes(document, type);
@@ -260,7 +261,7 @@ internal sealed record MemberIdDocument(string? Node, string? Incarnation);
 internal sealed record AllocationDocument(long Version, MemberIdDocument?[]? Members, AssignmentDocument?[]? Shards);
 
 /// <summary>See <see cref="ShardAssignment"/>. Members are places in the document's list; -1 is nobody.</summary>
-internal sealed record AssignmentDocument(int Primary, uint Term, CopyDocument?[]? Copies);
+internal sealed record AssignmentDocument(int Primary, uint Term, CopyDocument?[]? Copies, bool? FromNothing = null);
 
 /// <summary>See <see cref="ShardCopy"/>.</summary>
 internal sealed record CopyDocument(int Member, long Since, bool InSync);
