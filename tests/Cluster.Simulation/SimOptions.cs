@@ -24,6 +24,12 @@ internal sealed record SimOptions
     /// <summary>Copies without which nothing is acknowledged.</summary>
     public int MinInSync { get; init; } = 1;
 
+    /// <summary>How many of the nodes, the last ones, hold no shards.</summary>
+    public int GatewayOnly { get; init; }
+
+    /// <summary>By how much later than the others the first node starts.</summary>
+    public long FirstNodeStarts { get; init; }
+
     /// <summary>Worker loops of a node.</summary>
     public int Workers { get; init; } = 1;
 
@@ -104,5 +110,5 @@ internal sealed record SimOptions
     }
 
     /// <summary>The record of a member.</summary>
-    public Member MemberOf(MemberId id) => new(id, $"{id.Node}:4500");
+    public Member MemberOf(MemberId id, int index) => new(id, $"{id.Node}:4500", HoldsShards: index < Nodes - GatewayOnly);
 }

@@ -109,7 +109,8 @@ internal sealed class SimWorld : IDisposable
     {
         foreach (SimNode node in Nodes)
         {
-            Scheduler.At(Random.Between(0, 400) * Scheduler.Millisecond, () => Launch(node));
+            long start = Random.Between(0, 400) * Scheduler.Millisecond;
+            Scheduler.At(start + (node.Index == 0 ? Options.FirstNodeStarts : 0), () => Launch(node));
         }
 
         Client.Start();

@@ -29,9 +29,6 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
     private IReadOnlyList<Member> _targetMembers = [];
     private ShardTarget[]? _targets;
 
-    /// <summary>Shards that should have a copy and have none in sync.</summary>
-    private int _unprotected;
-
     /// <summary>Forgets what was remembered: somebody else has allocated since.</summary>
     public void Forget()
     {
@@ -61,12 +58,6 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
         foreach ((int Shard, MemberId Member) place in _avoidUntil.Where(place => place.Value <= now).Select(place => place.Key).ToArray())
         {
             _avoidUntil.Remove(place);
-        }
-
-        _unprotected = 0;
-        for (int i = 0; i < current.ShardCount; i++)
-        {
-            _unprotected += _targets[i].Copies.Count > 0 && !draft[i].Replicas.Any(copy => copy.InSync) ? 1 : 0;
         }
 
         for (int i = 0; i < current.ShardCount; i++)
@@ -215,7 +206,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
             return false;
         }
 
-        draft[i] = new ShardAssignment(primary, draft[i].Term + 1, [], FromNothing: true);
+        draft[i] = new ShardAssignment(primary, draft[i].Term + 1, [], FromNothing: !draft[i].Primary.IsNone);
         return true;
     }
 
@@ -235,18 +226,9 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
             return false;
         }
 
-        if (beside == 0 && _targets[i].Copies.Count > 0)
-        {
-            // With two members, the shard has no copy until the old primary is filled again: only a few at once.
-            if (_unprotected >= options.MovesInFlight)
-            {
-                return false;
-            }
-
-            _unprotected++;
-        }
-
-        draft[i] = new ShardAssignment(target, shard.Term + 1, [.. shard.Replicas.Where(copy => copy.Member != target)]);
+        // The last primary stays as a copy in sync until there are enough others: who looks alive may be dead already.
+        ShardCopy last = new(shard.Primary, draft.Version, InSync: true);
+        draft[i] = new ShardAssignment(target, shard.Term + 1, [.. shard.Replicas.Where(copy => copy.Member != target), last]);
         return true;
     }
 

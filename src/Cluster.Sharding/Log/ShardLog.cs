@@ -136,6 +136,24 @@ internal sealed unsafe class ShardLog(SlabAllocator slabs)
         LastIndex = index;
     }
 
+    /// <summary>Holds every entry that has an index once more.</summary>
+    public void RetainAll()
+    {
+        for (int entry = FindFrom(0); entry >= 0; entry = FindFrom(Place(entry).Index + 1))
+        {
+            Retain(entry);
+        }
+    }
+
+    /// <summary>Every entry that has an index is held once from now on: whoever else held it does no more.</summary>
+    public void HoldOnce()
+    {
+        for (int entry = FindFrom(0); entry >= 0; entry = FindFrom(Place(entry).Index + 1))
+        {
+            _entries[entry].References = 1;
+        }
+    }
+
     /// <summary>Takes an entry over from a log that is given up, once however often it is called for the same one.</summary>
     /// <returns>The entry's number here.</returns>
     public int Adopt(ShardLog other, int entry)

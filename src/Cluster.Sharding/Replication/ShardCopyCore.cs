@@ -39,10 +39,14 @@ internal sealed class ShardCopyCore : IDisposable
     /// <param name="services">What the shards of the worker loop share.</param>
     /// <param name="effects">Where answers go.</param>
     public ShardCopyCore(int shard, uint term, long since, ShardServices services, IShardHostEffects effects)
+        : this(shard, term, since, services, effects, new ShardLog(services.Slabs), ShardCore.NewDecisions(services))
     {
-        (_shard, Term, Since, _services, _effects) = (shard, term, since, services, effects);
-        _log = new ShardLog(services.Slabs);
-        _decisions = ShardCore.NewDecisions(services);
+    }
+
+    private ShardCopyCore(
+        int shard, uint term, long since, ShardServices services, IShardHostEffects effects, ShardLog log, DecisionCache decisions)
+    {
+        (_shard, Term, Since, _services, _effects, _log, _decisions) = (shard, term, since, services, effects, log, decisions);
     }
 
     /// <summary>The highest term that was heard of.</summary>
@@ -59,6 +63,25 @@ internal sealed class ShardCopyCore : IDisposable
 
     /// <summary>The decisions, for inspection.</summary>
     public DecisionCache Decisions => _decisions;
+
+    /// <summary>What was the primary until now goes on as a copy: it has everything that was acknowledged.</summary>
+    /// <param name="last">The primary of the term that is over; given up.</param>
+    /// <param name="assignment">The shard's by the allocation.</param>
+    /// <param name="since">Which stay this is.</param>
+    /// <param name="services">What the shards of the worker loop share.</param>
+    /// <param name="effects">Where answers go.</param>
+    /// <param name="now">Monotonic milliseconds.</param>
+    public static ShardCopyCore Demote(
+        ShardPrimaryCore last, ShardAssignment assignment, long since, ShardServices services, IShardHostEffects effects, long now)
+    {
+        (ShardLog log, DecisionCache decisions) = last.Demote(now);
+        ShardCopyCore copy = new(last.Core.Id, assignment.Term, since, services, effects, log, decisions) { IsComplete = true };
+        copy.Count();
+
+        // What the next primary has sent while this was one was ignored: it is told that nothing came.
+        copy.Answer(assignment.Primary);
+        return copy;
+    }
 
     /// <summary>The allocation says that the shard has this term.</summary>
     public void Follow(uint term)
@@ -110,8 +133,7 @@ internal sealed class ShardCopyCore : IDisposable
         }
 
         _services.Statistics.IgnoredReplication += taken ? 0 : 1;
-        ReplicationAnswer answer = new() { Term = Term, Since = Since, LastIndex = _log.LastIndex };
-        _effects.Send(from, PeerMessageKind.Replicated, _shard, _position, ReplicationItem.Bytes(answer), default);
+        Answer(from);
     }
 
     /// <summary>Becomes the primary, with everything that is here. This copy is empty afterwards.</summary>
@@ -129,6 +151,12 @@ internal sealed class ShardCopyCore : IDisposable
     {
         _log.TruncateAfter(0);
         Count();
+    }
+
+    private void Answer(MemberId primary)
+    {
+        ReplicationAnswer answer = new() { Term = Term, Since = Since, LastIndex = _log.LastIndex };
+        _effects.Send(primary, PeerMessageKind.Replicated, _shard, _position, ReplicationItem.Bytes(answer), default);
     }
 
     private bool TryBegin(in ReplicationItemHeader item)

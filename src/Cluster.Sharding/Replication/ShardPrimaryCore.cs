@@ -7,6 +7,7 @@ using Cluster.Messages.Transport;
 using Cluster.Sharding.Coordination;
 using Cluster.Sharding.Log;
 using Cluster.Sharding.Shards;
+using Cluster.Sharding.Traces;
 
 namespace Cluster.Sharding.Replication;
 
@@ -266,8 +267,22 @@ internal sealed class ShardPrimaryCore : IDisposable
         }
     }
 
+    /// <summary>This term is over by plan, and what is here becomes a copy in sync. Whoever waits is told so; only <see cref="Dispose"/> may follow.</summary>
+    public (ShardLog Log, DecisionCache Decisions) Demote(long now)
+    {
+        RefuseWaiting();
+        return Core.Demote(now);
+    }
+
     /// <summary>This term is over: whoever waits is told so, and everything is given up.</summary>
     public void Dispose()
+    {
+        RefuseWaiting();
+        Core.Log.Ended = null;
+        Core.Dispose();
+    }
+
+    private void RefuseWaiting()
     {
         while (_waiting.TryDequeue(out Waiting waiting))
         {
@@ -276,9 +291,6 @@ internal sealed class ShardPrimaryCore : IDisposable
                 _effects.Answer(waiting.Token, Refusal.NotOwner);
             }
         }
-
-        Core.Log.Ended = null;
-        Core.Dispose();
     }
 
     private CopyStream? Find(MemberId member, long since)

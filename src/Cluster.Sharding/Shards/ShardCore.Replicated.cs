@@ -289,8 +289,32 @@ internal sealed partial class ShardCore
         Detach(trace, index, export, remembered.Policy);
     }
 
+    /// <summary>
+    /// Gives the log, each entry held once, and the decisions up to a copy of the shard on this member. What has not taken effect here takes effect
+    /// where the next primary is; the shard is empty.
+    /// </summary>
+    public (ShardLog Log, DecisionCache Decisions) Demote(long now)
+    {
+        SealVerdicts(now);
+        ShardLog log = _log;
+        log.Ended = null;
+        log.RetainAll();
+        DiscardAll();
+        EndEffects();
+        log.HoldOnce();
+        _log = new ShardLog(_services.Slabs);
+        return (log, _decisions);
+    }
+
     /// <summary>Gives up what has not taken effect, and the whole log.</summary>
     private void EndReplicated()
+    {
+        EndEffects();
+        _log.TruncateAfter(0);
+        _verdicts.Dispose();
+    }
+
+    private void EndEffects()
     {
         while (_effects.TryDequeue(out Effect effect))
         {
@@ -300,9 +324,6 @@ internal sealed partial class ShardCore
                 _traces.RemoveDetached(effect.Trace);
             }
         }
-
-        _log.TruncateAfter(0);
-        _verdicts.Dispose();
     }
 
     /// <summary>What a verdict (<paramref name="Trace"/> not 0) or a frame with late spans leads to once its index is committed.</summary>

@@ -13,7 +13,8 @@ namespace Cluster.Sharding.Shards;
 ///   (nothing) ---------------------------------------> copy --------------------------------------------------------> primary
 ///       |  ^                                            |                                                              |
 ///       |  +------- allocation: not here, or a new stay +                                                              |
-///       +-- allocation: primary here (empty) --> primary ---- allocation with a higher term -> (nothing), or a copy ---+
+///       +-- allocation: primary here (empty) --> primary ---- a higher term, not here -> (nothing), or a new copy ----+
+///                                                     +------ a higher term, copy here, in sync -> copy, complete: a planned move
 /// </code>
 /// Invariants: a shard is here as primary, as copy, or not at all; a primary's term is the allocation's; allocations only become newer; when the
 /// lease may have ended nothing is answered with success, nothing is decided and nothing is exported. Used by one thread at a time.
@@ -233,6 +234,14 @@ internal sealed class ShardHostCore : IDisposable
         if (here is not null && _copyOf[shard] is { } copy && copy.Since == here.Since)
         {
             copy.Follow(assignment.Term);
+            return;
+        }
+
+        if (here is { InSync: true } && primary is not null)
+        {
+            ShardCopyCore kept = ShardCopyCore.Demote(primary, assignment, here.Since, _services, _effects, now);
+            Drop(shard);
+            _copyOf[shard] = kept;
             return;
         }
 

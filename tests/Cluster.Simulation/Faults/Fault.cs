@@ -58,6 +58,25 @@ public enum FaultKind
     Drain,
 }
 
+/// <summary>Whom a fault is for; who that is, is found out when it begins.</summary>
+internal enum FaultTarget
+{
+    /// <summary>The node with the fault's number.</summary>
+    Node,
+
+    /// <summary>Who allocates.</summary>
+    Coordinator,
+
+    /// <summary>The primary of shard 0.</summary>
+    Primary,
+
+    /// <summary>A copy of shard 0 in sync.</summary>
+    Copy,
+
+    /// <summary>A node that is filled with a copy; waited for.</summary>
+    Learner,
+}
+
 /// <summary>Something that goes wrong for a while.</summary>
 /// <param name="Kind">What.</param>
 /// <param name="At">From when, true microseconds.</param>
@@ -65,10 +84,12 @@ public enum FaultKind
 /// <param name="Node">With which node.</param>
 /// <param name="Peer">And which other one.</param>
 /// <param name="Amount">How much: percent, or microseconds.</param>
-internal sealed record Fault(FaultKind Kind, long At, long For, int Node = 0, int Peer = 0, long Amount = 0)
+/// <param name="Target">Whom it is for, when that is not known beforehand.</param>
+internal sealed record Fault(
+    FaultKind Kind, long At, long For, int Node = 0, int Peer = 0, long Amount = 0, FaultTarget Target = FaultTarget.Node)
 {
     /// <summary>Whether it may cost its node the lease.</summary>
-    public bool MayEndTheLease => Kind is FaultKind.Crash or FaultKind.PowerLoss or FaultKind.Pause or FaultKind.Isolate or FaultKind.CutStore or FaultKind.SlowNode;
+    public bool MayEndTheLease => Kind is FaultKind.Crash or FaultKind.PowerLoss or FaultKind.Pause or FaultKind.Isolate or FaultKind.CutStore;
 
     /// <inheritdoc/>
     public override string ToString() =>

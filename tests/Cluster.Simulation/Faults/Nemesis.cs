@@ -41,7 +41,7 @@ internal sealed class Nemesis
         {
             foreach (Fault fault in faults)
             {
-                _world.Scheduler.At(fault.At, () => Try(fault));
+                _world.Scheduler.At(fault.At, () => Await(fault));
             }
 
             return;
@@ -69,6 +69,42 @@ internal sealed class Nemesis
         }
 
         return true;
+    }
+
+    /// <summary>Begins a fault as soon as there is somebody whom it is for.</summary>
+    private void Await(Fault fault)
+    {
+        if (Find(fault) is { } node)
+        {
+            Try(fault with { At = _world.Scheduler.Now, Node = node });
+        }
+        else if (_world.Scheduler.Now < _world.Options.FaultsEnd)
+        {
+            _world.Scheduler.After(Scheduler.Millisecond, () => Await(fault));
+        }
+    }
+
+    private int? Find(Fault fault)
+    {
+        if (fault.Target == FaultTarget.Node)
+        {
+            return fault.Node;
+        }
+
+        if (_world.Truth.Allocation is not { } allocation)
+        {
+            return null;
+        }
+
+        MemberId member = fault.Target switch
+        {
+            FaultTarget.Coordinator => _world.Truth.Coordinator,
+            FaultTarget.Primary => allocation[0].Primary,
+            FaultTarget.Copy => allocation[0].Replicas.FirstOrDefault(copy => copy.InSync)?.Member ?? default,
+            _ => Enumerable.Range(0, allocation.ShardCount).SelectMany(shard => allocation[shard].Replicas)
+                .FirstOrDefault(copy => !copy.InSync)?.Member ?? default,
+        };
+        return _world.Truth.ProcessOf(member)?.Node.Index;
     }
 
     private static IEnumerable<MemberId> Holders(ShardAssignment shard) =>

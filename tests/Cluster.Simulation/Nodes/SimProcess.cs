@@ -33,7 +33,7 @@ internal sealed class SimProcess : IClusterControlEffects, IDisposable
         Name = $"{node.Name}.{incarnation:x4}"[..(node.Name.Length + 5)];
         _random = new SimRandom(incarnation, 1);
         Clock = new NodeClock(world.Scheduler, _random);
-        _control = new ClusterControlCore(world.Options.Control, world.Options.MemberOf(Id), this);
+        _control = new ClusterControlCore(world.Options.Control, world.Options.MemberOf(Id, node.Index), this);
         _workers = new SimWorker[world.Options.Workers];
         for (int i = 0; i < _workers.Length; i++)
         {
