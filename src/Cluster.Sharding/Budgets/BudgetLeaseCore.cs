@@ -29,7 +29,7 @@ namespace Cluster.Sharding.Budgets;
 /// </list>
 /// What is asked for: what decisions wait for, and what the decisions of the next 200 ms will ask for, if they go on like those
 /// of late; the latter only if there are a few of them, since what is held for a rare one is missing elsewhere. What is held beyond that is
-/// given back with the next demands, half of it each 100 ms.
+/// given back, three quarters of it each 100 ms.
 /// Time that goes back counts as the latest seen.
 /// </remarks>
 internal sealed class BudgetLeaseCore
@@ -44,10 +44,12 @@ internal sealed class BudgetLeaseCore
     public const long UrgentGapMilliseconds = 20;
 
     /// <summary>A decision that is refused units that may be elsewhere asks again after this long: a demand and its answer fit in.</summary>
-    public const int AskAgainMilliseconds = 50;
+    public const int AskAgainMilliseconds = 30;
+
+    /// <summary>What is held and not expected to be used is given back after this long, all but a quarter, milliseconds.</summary>
+    public const long ReturnMilliseconds = 100;
 
     private const double AheadMilliseconds = 200;
-    private const double ReturnMilliseconds = 100;
     private const double FewestAskers = 2;
 
     private readonly BudgetTiming _timing;
@@ -258,7 +260,8 @@ internal sealed class BudgetLeaseCore
             long passed = now - SentAt;
             return isUsed && (IsUrgent || passed >= RenewMilliseconds
                 || (AwaitedId == 0 && passed >= UrgentGapMilliseconds && Waiting > 0)
-                || (AwaitedId == 0 && passed >= GapMilliseconds && (Held < _expected / 2 || Held < Spent - _spentThen)));
+                || (AwaitedId == 0 && passed >= GapMilliseconds && (Held < _expected / 2 || Held < Spent - _spentThen))
+                || (AwaitedId == 0 && passed >= ReturnMilliseconds && Held > _expected));
         }
 
         public BudgetDemand Demand(ulong id, long now)
@@ -271,7 +274,7 @@ internal sealed class BudgetLeaseCore
             // Where decisions are rare, what is held for the next one would only be missing elsewhere: that one had better wait.
             _expected = _askerPace * AheadMilliseconds < FewestAskers ? 0 : Math.Min(Burst, (long)(_pace * AheadMilliseconds));
             long wanted = Math.Min(Burst, _expected + Waiting);
-            _peak = Math.Max(wanted, _peak * Math.Pow(2, -passed / ReturnMilliseconds));
+            _peak = Math.Max(wanted, _peak * Math.Pow(0.25, passed / ReturnMilliseconds));
             Held = Math.Min(Held, (long)_peak);
             (_askers, _asked, _spentThen, _waitingThen) = (0, 0, Spent, Waiting);
             (AwaitedId, SentAt, IsUrgent) = (id, now, false);

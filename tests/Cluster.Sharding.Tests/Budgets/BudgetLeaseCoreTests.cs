@@ -176,10 +176,10 @@ public sealed class BudgetLeaseCoreTests
         Grant(Demand(20, 1000), lease: 20, left: 10, 1001);
         Assert.Equal(0, _core.AskAgainIn(0, 101, 1001));
         Assert.Equal(0, _core.AskAgainIn(0, 31, 1001));
-        Assert.Equal(50, _core.AskAgainIn(0, 30, 1001));
+        Assert.Equal(30, _core.AskAgainIn(0, 30, 1001));
         // What waits already has the first right to it; one unit comes each millisecond.
         Assert.Equal(0, _core.AskAgainIn(0, 21, 1001));
-        Assert.Equal(50, _core.AskAgainIn(0, 21, 1022));
+        Assert.Equal(30, _core.AskAgainIn(0, 21, 1022));
     }
 
     [Fact]
@@ -200,7 +200,7 @@ public sealed class BudgetLeaseCoreTests
         core.Changed(Coordinator, 0);
         for (int i = 0; i < 2500; i++)
         {
-            Assert.Equal(50, core.AskAgainIn(i, 1, 1000));
+            Assert.Equal(30, core.AskAgainIn(i, 1, 1000));
         }
 
         core.Advance(1000, _sent);
@@ -240,7 +240,7 @@ public sealed class BudgetLeaseCoreTests
 
     private void Refuse(long amount, long now)
     {
-        Assert.Equal(50, _core.AskAgainIn(0, amount, now));
+        Assert.Equal(30, _core.AskAgainIn(0, amount, now));
     }
 
     private ulong Demand(long amount, long now)

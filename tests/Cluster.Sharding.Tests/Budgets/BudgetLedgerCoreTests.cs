@@ -227,7 +227,7 @@ public sealed class BudgetLedgerCoreTests
         SentBudgetMessages sent = new();
         BudgetLeaseCore lease = new([new Budget("b", 100, 200)], timing);
         lease.Changed(B, now - 3000);
-        Assert.Equal(50, lease.AskAgainIn(0, 200, now));
+        Assert.Equal(30, lease.AskAgainIn(0, 200, now));
         lease.Advance(now, sent);
         ledger = Ledger(timing);
         ledger.Lead(long.MaxValue, 0);

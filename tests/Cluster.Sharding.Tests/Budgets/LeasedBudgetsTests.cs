@@ -35,7 +35,7 @@ public sealed class LeasedBudgetsTests
         SentBudgetMessages sent = new();
         LeasedBudgets budgets = new([new Budget("b", 1000, 2000)]);
         budgets.Changed(Coordinator, 0);
-        Assert.Equal(50, budgets.AskAgainIn(0, units, 1000));
+        Assert.Equal(30, budgets.AskAgainIn(0, units, 1000));
         budgets.Advance(1000, sent);
         Assert.Equal(units, sent.Demand(out ulong id).Wanted);
         BudgetGrant grant = new() { Key = BudgetMessages.Key("b", 1000, 2000), Lease = units };
