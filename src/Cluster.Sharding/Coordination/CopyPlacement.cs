@@ -16,6 +16,9 @@ internal sealed class CopyPlacement
     private readonly List<int>[] _placed;
     private readonly List<int>[] _shardsOn;
 
+    /// <summary>Copies on the second of the first's shards: spread, so that a member's load spreads when it dies.</summary>
+    private readonly int[,] _pairs;
+
     /// <summary>Nothing placed yet.</summary>
     /// <param name="primaries">Of each shard: its primary.</param>
     /// <param name="existing">Of each shard: who has a copy, the better ones first.</param>
@@ -30,6 +33,7 @@ internal sealed class CopyPlacement
         _wanted = wanted;
         _placed = new List<int>[primaries.Length];
         _shardsOn = new List<int>[capacities.Length];
+        _pairs = new int[capacities.Length, capacities.Length];
         int[] limits = new int[capacities.Length];
         int[] have = new int[capacities.Length];
         Array.Fill(limits, primaries.Length);
@@ -52,8 +56,8 @@ internal sealed class CopyPlacement
     }
 
     /// <summary>Places all copies.</summary>
-    /// <returns>Of each shard: who has a copy.</returns>
-    public List<int>[] Place()
+    /// <returns>Of each shard: who has a copy. The existing ones, the same array, when that is as good.</returns>
+    public int[][] Place()
     {
         Keep(inOtherZones: true);
         Fill(inOtherZones: true);
@@ -64,11 +68,11 @@ internal sealed class CopyPlacement
             while (_placed[i].Count < _wanted)
             {
                 // No placement keeps the shares exactly.
-                Add(i, Roomiest(i, inOtherZones: false));
+                Add(i, Roomiest(i));
             }
         }
 
-        return IsAsGood() ? [.. _existing.Select(copies => copies.ToList())] : _placed;
+        return IsAsGood() ? _existing : [.. _placed.Select(copies => copies.ToArray())];
     }
 
     /// <summary>Keeps the copies that may stay, as far as the members' shares go.</summary>
@@ -95,8 +99,8 @@ internal sealed class CopyPlacement
         {
             while (_placed[i].Count < _wanted)
             {
-                int host = Roomiest(i, inOtherZones);
-                if (host >= 0 && HasRoom(host))
+                int host = Best(i, inOtherZones);
+                if (host >= 0)
                 {
                     Add(i, host);
                 }
@@ -132,8 +136,7 @@ internal sealed class CopyPlacement
                 {
                     if (from[to] >= 0)
                     {
-                        _placed[moved[to]].Remove(from[to]);
-                        _shardsOn[from[to]].Remove(moved[to]);
+                        Remove(moved[to], from[to]);
                     }
 
                     Add(moved[to], to);
@@ -172,6 +175,7 @@ internal sealed class CopyPlacement
         int[] load = new int[_shardsOn.Length];
         int before = 0;
         int after = 0;
+        int excess = 0;
         for (int i = 0; i < _placed.Length; i++)
         {
             if (_existing[i].Length != _wanted || _existing[i].Contains(_primaries[i]))
@@ -188,7 +192,12 @@ internal sealed class CopyPlacement
             after += SameZone(i, _placed[i]);
         }
 
-        return before <= after && load.AsSpan().SequenceEqual(_shares);
+        for (int host = 0; host < load.Length; host++)
+        {
+            excess += Math.Abs(load[host] - _shares[host]) - Math.Abs(_shardsOn[host].Count - _shares[host]);
+        }
+
+        return before <= after && excess <= 0;
     }
 
     /// <summary>Copies of a shard in a zone where it is already.</summary>
@@ -209,7 +218,7 @@ internal sealed class CopyPlacement
         return count;
     }
 
-    private bool HasRoom(int host) => _shardsOn[host].Count < _shares[host];
+    private bool HasRoom(int host) => RoomOf(host) > 0;
 
     /// <summary>Whether a shard may have a copy on a member, if it had none on <paramref name="instead"/>.</summary>
     private bool Fits(int shard, int host, int instead, bool inOtherZones)
@@ -230,14 +239,39 @@ internal sealed class CopyPlacement
         return true;
     }
 
-    /// <summary>The member that a shard may have a copy on and that has most room, if only below 0; -1 for none.</summary>
-    private int Roomiest(int shard, bool inOtherZones)
+    /// <summary>
+    /// The member with room that a shard may have a copy on: the one with fewest copies of the same primary, for its share, then the one with most room; -1
+    /// for none.
+    /// </summary>
+    private int Best(int shard, bool inOtherZones)
     {
         int best = -1;
         for (int host = 0; host < _shardsOn.Length; host++)
         {
-            if (Fits(shard, host, -1, inOtherZones)
-                && (best < 0 || _shares[host] - _shardsOn[host].Count > _shares[best] - _shardsOn[best].Count))
+            if (HasRoom(host) && Fits(shard, host, -1, inOtherZones) && (best < 0 || IsBetter(host, best)))
+            {
+                best = host;
+            }
+        }
+
+        return best;
+
+        bool IsBetter(int host, int other)
+        {
+            // Compared across: shares are above 0 where there is room.
+            long pairs = (long)_pairs[_primaries[shard], host] * _shares[other];
+            long others = (long)_pairs[_primaries[shard], other] * _shares[host];
+            return pairs < others || (pairs == others && RoomOf(host) > RoomOf(other));
+        }
+    }
+
+    /// <summary>The member with most room, if only below 0, that a shard may have a copy on.</summary>
+    private int Roomiest(int shard)
+    {
+        int best = -1;
+        for (int host = 0; host < _shardsOn.Length; host++)
+        {
+            if (Fits(shard, host, -1, inOtherZones: false) && (best < 0 || RoomOf(host) > RoomOf(best)))
             {
                 best = host;
             }
@@ -246,9 +280,19 @@ internal sealed class CopyPlacement
         return best;
     }
 
+    private int RoomOf(int host) => _shares[host] - _shardsOn[host].Count;
+
     private void Add(int shard, int host)
     {
         _placed[shard].Add(host);
         _shardsOn[host].Add(shard);
+        _pairs[_primaries[shard], host]++;
+    }
+
+    private void Remove(int shard, int host)
+    {
+        _placed[shard].Remove(host);
+        _shardsOn[host].Remove(shard);
+        _pairs[_primaries[shard], host]--;
     }
 }

@@ -57,7 +57,7 @@ internal static class ShardAllocationStrategy
 
         PlacePrimaries(primaries, copies, capacities);
         int wanted = Math.Min(replicas, hosts.Length - 1);
-        List<int>[] placed = new CopyPlacement(primaries, copies, capacities, zones, wanted).Place();
+        int[][] placed = PlaceCopies(primaries, copies, capacities, zones, wanted);
         ShardTarget[] targets = new ShardTarget[primaries.Length];
         for (int i = 0; i < targets.Length; i++)
         {
@@ -115,6 +115,24 @@ internal static class ShardAllocationStrategy
         }
 
         return shares;
+    }
+
+    /// <summary>Places copies, again from what was found, until nothing is better: then the next time finds nothing to move either.</summary>
+    private static int[][] PlaceCopies(int[] primaries, int[][] copies, double[] capacities, int[] zones, int wanted)
+    {
+        const int MostPasses = 8;
+        for (int pass = 0; pass < MostPasses; pass++)
+        {
+            int[][] placed = new CopyPlacement(primaries, copies, capacities, zones, wanted).Place();
+            if (ReferenceEquals(placed, copies))
+            {
+                break;
+            }
+
+            copies = placed;
+        }
+
+        return copies;
     }
 
     private static ShardTarget[] Stay(IReadOnlyList<Member> members, ShardAllocation current)

@@ -217,7 +217,7 @@ internal abstract record StoreAnswer
 }
 
 /// <summary>How a node is a member, and how the coordinator allocates.</summary>
-internal sealed record ClusterControlOptions
+public sealed record ClusterControlOptions
 {
     /// <summary>Shards, the same on every node.</summary>
     public int ShardCount { get; init; } = 128;

@@ -186,9 +186,11 @@ public sealed class ShardRegion : IShardRegion, IDeliveryWays, IWorkerWays, IAsy
     }
 
     /// <summary>Takes a packet of a peer; it is retained as long as worker loops read it.</summary>
-    public void Receive(MemberId from, PeerPacket packet)
+    /// <returns>False when there are messages in it that are not for shards.</returns>
+    public bool Receive(MemberId from, PeerPacket packet)
     {
         ulong workers = 0;
+        bool isAll = true;
         PeerPacketReader messages = packet.Read();
         while (messages.TryRead(out PeerMessageHeader header, out ReadOnlySpan<byte> payload))
         {
@@ -200,6 +202,10 @@ public sealed class ShardRegion : IShardRegion, IDeliveryWays, IWorkerWays, IAsy
             {
                 workers |= 1UL << WorkerOf(header.Shard);
             }
+            else
+            {
+                isAll = false;
+            }
         }
 
         for (int worker = 0; worker < _workers.Length; worker++)
@@ -210,6 +216,8 @@ public sealed class ShardRegion : IShardRegion, IDeliveryWays, IWorkerWays, IAsy
                 _workers[worker].Post(from, packet);
             }
         }
+
+        return isAll;
     }
 
     /// <summary>A connection to or from a member was made, or lost with what was on it.</summary>

@@ -31,7 +31,7 @@ public sealed record PeerLinkOptions
     public int MaxBufferedBytes { get; init; } = 32 << 20;
 
     /// <summary>Bytes received from one peer and not released, from which on nothing more is read from it.</summary>
-    public int MaxUnreleasedBytes { get; init; } = 64 << 20;
+    public int MaxUnreleasedBytes { get; init; } = 32 << 20;
 
     /// <summary>How often a connection on which nothing else is said carries an empty packet.</summary>
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(1);
