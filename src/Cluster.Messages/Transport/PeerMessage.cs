@@ -103,7 +103,10 @@ public enum ReplicationItemKind : byte
     /// <summary>A log entry: verdicts.</summary>
     Verdicts = 3,
 
-    /// <summary>Entries that are not needed any more, and traces whose export was confirmed.</summary>
+    /// <summary>
+    /// Entries that are not needed any more, and traces whose export was confirmed. <c>Flag</c> 1: the copy has everything that was acknowledged, up
+    /// to <c>Index</c>.
+    /// </summary>
     Trim = 4,
 
     /// <summary>Remembered decisions, for a copy that is filled.</summary>

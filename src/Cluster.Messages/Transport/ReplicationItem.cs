@@ -27,7 +27,8 @@ public static class ReplicationItem
     public static bool TryRead(ReadOnlySpan<byte> payload, out ReplicationAnswer answer) => MemoryMarshal.TryRead(payload, out answer);
 
     /// <summary>The bytes of a header.</summary>
-    public static ReadOnlySpan<byte> Bytes(in ReplicationItemHeader header) => MemoryMarshal.AsBytes(new ReadOnlySpan<ReplicationItemHeader>(in header));
+    public static ReadOnlySpan<byte> Bytes(in ReplicationItemHeader header) =>
+        MemoryMarshal.AsBytes(new ReadOnlySpan<ReplicationItemHeader>(in header));
 
     /// <summary>The bytes of an answer.</summary>
     public static ReadOnlySpan<byte> Bytes(in ReplicationAnswer answer) => MemoryMarshal.AsBytes(new ReadOnlySpan<ReplicationAnswer>(in answer));

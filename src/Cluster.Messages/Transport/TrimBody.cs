@@ -6,7 +6,8 @@ namespace Cluster.Messages.Transport;
 
 /// <summary>
 /// The body of <see cref="ReplicationItemKind.Trim"/>: two counts of four bytes, ranges of log entries that are not needed any more, and traces
-/// that the exporters are done with. A flag of 1 in the item's header says that the copy now has everything that was acknowledged, and will have.
+/// that the exporters are done with. A flag of 1 in the item's header says that the copy now has everything that was acknowledged, and will
+/// have; the header's index is then the last in the primary's log, which the copy may not have seen since its entry has ended.
 /// </summary>
 public static class TrimBody
 {

@@ -5,7 +5,7 @@ using Cluster.Node.Admin;
 
 namespace Cluster.Node.Commands;
 
-/// <summary><c>actorsampling cluster status|shards|drain</c>: asks any node's admin endpoint about its cluster.</summary>
+/// <summary><c>actorsampling cluster status|shards|drain|ready</c>: asks any node's admin endpoint about its cluster.</summary>
 internal static class ClusterCommand
 {
     /// <summary>Seconds that one request waits for a drain; then the next one tells how far it is.</summary>
@@ -18,9 +18,28 @@ internal static class ClusterCommand
         command.Add(Verb(
             "status", "Who is in the cluster, how much each holds, and what is missing; 1 when something is.", environment, [], StatusAsync));
         command.Add(Verb("shards", "Every shard: who holds it and what is in it.", environment, [], ShardsAsync));
-        Argument<string> node = new("NODE") { Description = "Name of the node to empty." };
-        command.Add(Verb("drain", "Move the shards of a node to the others, and wait until it holds none.", environment, [node], DrainAsync));
+        command.Add(CreateDrain(environment));
+        command.Add(Verb(
+            "ready", "Whether the node that is asked takes spans; 1 when it does not. For health checks in images without a shell.",
+            environment, [], ReadyAsync));
         return command;
+    }
+
+    private static Command CreateDrain(CommandEnvironment environment)
+    {
+        Argument<string?> node = new("NODE") { Description = "Name of the node to empty.", Arity = ArgumentArity.ZeroOrOne };
+        Option<bool> self = new("--self") { Description = "Empty the node that is asked." };
+        Command drain = Verb(
+            "drain", "Move the shards of a node to the others, and wait until it holds none.", environment, [node], DrainAsync);
+        drain.Add(self);
+        drain.Validators.Add(result =>
+        {
+            if (result.GetValue(node) is null != result.GetValue(self))
+            {
+                result.AddError("Which node? Write its name, or --self for the one that is asked.");
+            }
+        });
+        return drain;
     }
 
     private static Command Verb(
@@ -99,7 +118,8 @@ internal static class ClusterCommand
 
     private static async Task<int> DrainAsync(Call call, CancellationToken cancellationToken)
     {
-        string path = $"/api/drain?wait={DrainStepSeconds}&node={Uri.EscapeDataString(call.Parsed.GetRequiredValue<string>("NODE"))}";
+        string node = call.Parsed.GetValue<string?>("NODE") is { } name ? $"&node={Uri.EscapeDataString(name)}" : "";
+        string path = $"/api/drain?wait={DrainStepSeconds}{node}";
         DrainJson? last = null;
         while (true)
         {
@@ -116,6 +136,17 @@ internal static class ClusterCommand
                 return progress.State == "incomplete" ? CommandLine.FoundWrong : CommandLine.Good;
             }
         }
+    }
+
+    private static async Task<int> ReadyAsync(Call call, CancellationToken cancellationToken)
+    {
+        StatusJson status = await call.Client.AskAsync(HttpMethod.Get, "/readyz", AdminJson.Default.StatusJson, cancellationToken);
+        if (!Print(call, status, AdminJson.Default.StatusJson))
+        {
+            call.Output.WriteLine(status.Status);
+        }
+
+        return CommandLine.Good;
     }
 
     /// <summary>Prints the answer as JSON, if that is wanted.</summary>

@@ -22,7 +22,7 @@ public sealed record CommandEnvironment
     /// <summary>Memory that the process may use, in bytes.</summary>
     public long AvailableMemoryBytes { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
-    /// <summary>Its name and address.</summary>
+    /// <summary>Its name, address and files.</summary>
     public LocalMachine Machine { get; init; } = LocalMachine.Current;
 
     /// <summary>Makes what carries requests to a node's admin endpoint.</summary>
@@ -30,7 +30,7 @@ public sealed record CommandEnvironment
 }
 
 /// <summary>The command line <c>actorsampling</c>: <c>run</c> (also without a verb), <c>validate</c>, <c>policies test</c>,
-/// <c>cluster status|shards|drain</c>.</summary>
+/// <c>cluster status|shards|drain|ready</c>.</summary>
 public static class CommandLine
 {
     /// <summary>Exit code: all is good.</summary>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Cluster.Node.Configuration;
+using Cluster.Node.Telemetry;
 using Cluster.Sampling.Configuration;
 
 namespace Cluster.Node.Commands;
@@ -52,10 +53,5 @@ internal static class ValidateCommand
         return configuration is null ? CommandLine.FoundWrong : CommandLine.Good;
     }
 
-    private static string Count(int number, string what) => number switch
-    {
-        0 => $"no {what}s",
-        1 => $"1 {what}",
-        _ => $"{number} {what}s",
-    };
+    private static string Count(int number, string what) => number == 0 ? $"no {what}s" : Text.Count(number, what);
 }

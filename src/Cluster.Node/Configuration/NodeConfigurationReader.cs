@@ -33,7 +33,7 @@ public static class NodeConfigurationReader
             availableMemoryBytes,
             given ?? new CommandLineOverrides(),
             machine ?? LocalMachine.Current,
-            new ConfigurationReading(errors));
+            new ConfigurationReading(errors, (machine ?? LocalMachine.Current).FileExists));
 
     /// <summary>Reads the file, noting in <paramref name="reading"/> what it knows.</summary>
     internal static NodeConfiguration? Read(

@@ -28,6 +28,9 @@ internal static class TlsReader
             KeyFile = tls.RequiredString("key_file", "name the PEM file of the private key, or remove 'tls' for cleartext"),
             ClientCaFile = tls.NonEmpty("client_ca_file"),
         };
+        reading.RequireFile(tls, "cert_file", options.CertFile);
+        reading.RequireFile(tls, "key_file", options.KeyFile);
+        reading.RequireFile(tls, "client_ca_file", options.ClientCaFile);
         reading.Close(tls);
         return options;
     }
@@ -58,6 +61,9 @@ internal static class TlsReader
             ServerName = tls.NonEmpty("server_name_override"),
         };
         CheckClientCertificate(tls, options.CertFile, options.KeyFile);
+        reading.RequireFile(tls, "ca_file", options.CaFile);
+        reading.RequireFile(tls, "cert_file", options.CertFile);
+        reading.RequireFile(tls, "key_file", options.KeyFile);
         reading.Close(tls);
         return options;
     }
@@ -79,6 +85,9 @@ internal static class TlsReader
         (string? CaFile, string? CertFile, string? KeyFile) files =
             (tls.NonEmpty("ca_file"), tls.NonEmpty("cert_file"), tls.NonEmpty("key_file"));
         CheckClientCertificate(tls, files.CertFile, files.KeyFile);
+        reading.RequireFile(tls, "ca_file", files.CaFile);
+        reading.RequireFile(tls, "cert_file", files.CertFile);
+        reading.RequireFile(tls, "key_file", files.KeyFile);
         reading.Close(tls);
         return files;
     }
@@ -100,6 +109,9 @@ internal static class TlsReader
             KeyFile = tls.RequiredString("key_file", "name the PEM file of its private key, or remove 'tls' for clear text"),
             CaFile = tls.RequiredString("ca_file", "name the PEM file of the authority that signs all nodes' certificates"),
         };
+        reading.RequireFile(tls, "cert_file", options.CertFile);
+        reading.RequireFile(tls, "key_file", options.KeyFile);
+        reading.RequireFile(tls, "ca_file", options.CaFile);
         reading.Close(tls);
         return options;
     }

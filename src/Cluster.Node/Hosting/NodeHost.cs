@@ -172,8 +172,7 @@ internal static class NodeHost
         }
 
         await region.DrainAsync();
-        Task<DrainReport> sending = exporters.DrainAsync(DrainPatience);
-        await Task.WhenAny(sending, atOnce.WhenCancelledAsync());
+        DrainReport report = await exporters.DrainAsync(DrainPatience, atOnce);
 
         if (app.Services.GetService<ClusterLife>() is { } member)
         {
@@ -186,7 +185,7 @@ internal static class NodeHost
         await region.DisposeAsync();
         logger.Stopped(
             Math.Round((TimeProvider.System.GetUtcNow() - state.StartedAt).TotalSeconds, 1), statistics.AcceptedSpans, statistics.KeptSpans);
-        return sending.IsCompletedSuccessfully && (await sending).Complete;
+        return report.Complete;
     }
 
     /// <summary>Has the shards moved to other nodes, which may last; spans are taken meanwhile.</summary>

@@ -27,8 +27,9 @@ namespace Cluster.Sharding.Budgets;
 /// </item>
 /// <item>The answer counts as of its demand: what was spent since is taken off.</item>
 /// </list>
-/// What is asked for: what was refused since the last answer, and what the decisions of the next 200 ms will ask for, if they go on like those
-/// of late. What is held beyond that is given back with the next demand, half of it each 100 ms.
+/// What is asked for: what decisions wait for, and what the decisions of the next 200 ms will ask for, if they go on like those
+/// of late; the latter only if there are a few of them, since what is held for a rare one is missing elsewhere. What is held beyond that is
+/// given back with the next demands, half of it each 100 ms.
 /// Time that goes back counts as the latest seen.
 /// </remarks>
 internal sealed class BudgetLeaseCore

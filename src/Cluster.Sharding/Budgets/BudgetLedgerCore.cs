@@ -25,9 +25,9 @@ namespace Cluster.Sharding.Budgets;
 /// holds, what it has spent and so what it gave up, or LedgerHold after the last grant to that node, all of it as spent.
 /// </para>
 /// <para>
-/// Proof. Let s be a take in the stretch [u, v], and look at the ledger at v. The lease that s was taken from was granted before s, so before v. If s is
-/// in O still, it is part of O(v). If not, it entered F at some time between s and v, so after u, and is still in F(v) or has drained between
-/// u and v, together with at most r (v - u) in all. So the sum of takes is at most F(v) + O(v) + r (v - u) &lt;= B + r (v - u).
+/// Proof. Let s be a take in the stretch [u, v], and look at the ledger at v. The lease that s was taken from was granted before s, so before
+/// v. If s is in O still, it is part of O(v). If not, it entered F at some time between s and v, so after u, and is still in F(v) or has drained
+/// between u and v, together with at most r (v - u) in all. So the sum of takes is at most F(v) + O(v) + r (v - u) &lt;= B + r (v - u).
 /// </para>
 /// <para>
 /// A new ledger knows nothing of its predecessor. It grants nothing until every lease of that one is over (Takeover), and begins with F = B, O = 0:
@@ -37,7 +37,8 @@ namespace Cluster.Sharding.Budgets;
 /// Time is in whole milliseconds: what enters F drains from the next one on. The ledger's clock may be fast: F drains 1 % slower than r.
 /// </para>
 /// Relied on: the authority of a coordinator ends, by its own clock, before another node can be the coordinator; the time given to
-/// <see cref="Demand"/> was read after the message came in, and that given to <see cref="Lead"/> after the node read that it is the coordinator.
+/// <see cref="Demand"/> was read after the message came in, and that given to <see cref="Lead"/> after the node read that it is the coordinator;
+/// a message is from the run that it is said to be from.
 /// Bounded: one lease for each member and budget.
 /// </remarks>
 internal sealed class BudgetLedgerCore

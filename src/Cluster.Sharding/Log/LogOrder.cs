@@ -4,7 +4,7 @@ namespace Cluster.Sharding.Log;
 /// A shard log's live entries in order of their indices. Entries are added at the end and leave from anywhere; gaps between indices cost nothing.
 /// Used by one thread at a time.
 /// </summary>
-/// <remarks>Invariants: indices rise from head to tail; the item at the head is live; no more than half of a full array is dead.</remarks>
+/// <remarks>Invariants: indices rise from head to tail; the items at head and tail are live; no more than half of a full array is dead.</remarks>
 internal sealed class LogOrder
 {
     private const int Gone = -1;
@@ -60,6 +60,12 @@ internal sealed class LogOrder
         while (_head < _tail && _items[_head].Entry == Gone)
         {
             _head++;
+        }
+
+        // Indices that were taken back may come again: nothing dead may stand above them.
+        while (_head < _tail && _items[_tail - 1].Entry == Gone)
+        {
+            _tail--;
         }
 
         if (_head == _tail)

@@ -4,8 +4,8 @@ namespace Cluster.Sharding.Log;
 /// The log of one shard: what was delivered to it and is still needed, as the bytes that came in. A frame is acknowledged when what it
 /// brought is in here. Each frame makes one entry, and each of its slices that some trace holds keeps the entry alive; the entry is trimmed when
 /// the last of them is decided (and, if kept, written out). It is used in one of two ways. On a node alone an entry holds the slices that
-/// are needed and nothing else (<see cref="Open"/>, <see cref="Append"/>, <see cref="Seal"/>). In a cluster an entry is a whole frame, or a batch of verdicts, with an index and
-/// the time it arrived (<see cref="Add"/>), so that it can be sent to copies and read back. Used by one thread at a time.
+/// are needed and nothing else (<see cref="Open"/>, <see cref="Append"/>, <see cref="Seal"/>). In a cluster an entry is a whole frame, or a
+/// batch of verdicts, with an index and the time it arrived (<see cref="Add"/>), so that it can be sent to copies and read back. Used by one thread at a time.
 /// </summary>
 /// <remarks>
 /// Invariants: an entry is live exactly while its references are above zero; indices rise in order of arrival and are not used twice, but for
@@ -116,6 +116,9 @@ internal sealed unsafe class ShardLog(SlabAllocator slabs)
         _entries[entry].References = 0;
         End(entry);
     }
+
+    /// <summary>The log goes up to an index, though the last entries of it have ended elsewhere before they came here.</summary>
+    public void SkipTo(ulong index) => LastIndex = Math.Max(LastIndex, index);
 
     /// <summary>Takes back everything beyond an index, as if it had never been; entries are held by nobody else.</summary>
     public void TruncateAfter(ulong index)

@@ -48,7 +48,9 @@ public sealed record ShardRegionOptions
     /// <summary>How long a request waits for its frames to be safe before it is refused, owners and connections changing meanwhile.</summary>
     public TimeSpan DeliveryTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Logs keep frames whole, so that they can be copied to other nodes and replayed there: in a cluster. A node alone keeps what it needs.</summary>
+    /// <summary>
+    /// Logs keep frames whole, so that they can be copied to other nodes and replayed there: in a cluster. A node alone keeps what it needs.
+    /// </summary>
     public bool KeepWholeFrames { get; init; }
 
     /// <summary>Copies of a shard, the primary's included, without which nothing is acknowledged (<c>cluster.min_in_sync</c>).</summary>

@@ -37,6 +37,9 @@ internal sealed class CopyStream
     /// <summary>After so long without an answer, milliseconds, everything outstanding is sent again.</summary>
     private const long ResendAfter = 500;
 
+    /// <summary>The same when the copy said that it misses something.</summary>
+    private const long ResendGapAfter = 20;
+
     /// <summary>The body of an item that says nothing.</summary>
     private static readonly byte[] Nothing = new byte[2 * sizeof(int)];
 
@@ -54,6 +57,7 @@ internal sealed class CopyStream
     private ulong _completePosition;
     private long _sinceProgress;
     private long _sinceSent;
+    private bool _hasGap;
 
     /// <summary>A stream that begins.</summary>
     /// <param name="core">The shard.</param>
@@ -115,6 +119,8 @@ internal sealed class CopyStream
     {
         if (position < _firstPosition || position >= _nextPosition)
         {
+            // Said again, what it has last: something after it has come, and what is in between has not.
+            _hasGap |= position + 1 == _firstPosition && _window.Count > 0;
             return false;
         }
 
@@ -122,13 +128,13 @@ internal sealed class CopyStream
         {
             Item item = _window.Dequeue();
             _outstandingBytes -= item.Bytes;
-            if (item.IsLogEntry)
+            if (item.Kind != ReplicationItemKind.Begin)
             {
-                Acknowledged = item.Index;
+                Acknowledged = Math.Max(Acknowledged, item.Index);
             }
         }
 
-        (_sinceProgress, _sinceSent, IsSuspect) = (0, 0, false);
+        (_sinceProgress, _sinceSent, _hasGap, IsSuspect) = (0, 0, false, false);
         if (!IsGreeted)
         {
             IsGreeted = true;
@@ -189,11 +195,14 @@ internal sealed class CopyStream
     public bool CanJoin =>
         IsFromNothing && !HasJoined && IsGreeted && _waiting.Count == 0 && _cursor > _core.Log.LastIndex && _outstandingBytes <= LittleBytes;
 
-    /// <summary>From now on the copy is waited for; once it has what is on its way to it, it is told that it has everything.</summary>
+    /// <summary>
+    /// From now on the copy is waited for; once it has what is on its way to it, it is told that it has everything, and up to which index: the last
+    /// entries may have ended before they were sent.
+    /// </summary>
     public void Join()
     {
         HasJoined = true;
-        _waiting.Enqueue(new Item(ReplicationItemKind.Trim, 1, 0, Nothing, Nothing.Length));
+        _waiting.Enqueue(new Item(ReplicationItemKind.Trim, 1, _core.Log.LastIndex, Nothing, Nothing.Length));
     }
 
     /// <summary>Time has passed.</summary>
@@ -202,13 +211,13 @@ internal sealed class CopyStream
     {
         if (_window.Count == 0)
         {
-            (_sinceProgress, _sinceSent) = (0, 0);
+            (_sinceProgress, _sinceSent, _hasGap) = (0, 0, false);
             return false;
         }
 
         _sinceProgress += elapsed;
         _sinceSent += elapsed;
-        if (_sinceSent >= ResendAfter)
+        if (_sinceSent >= (_hasGap ? ResendGapAfter : ResendAfter))
         {
             Resend(now);
         }
@@ -221,7 +230,7 @@ internal sealed class CopyStream
     /// <summary>Sends everything outstanding again.</summary>
     public void Resend(long now)
     {
-        _sinceSent = 0;
+        (_sinceSent, _hasGap) = (0, false);
         ulong position = _firstPosition;
         foreach (Item item in _window)
         {

@@ -1,4 +1,5 @@
 using Cluster.Messages.Frames;
+using Cluster.Messages.Identity;
 using Cluster.Messages.Sharding;
 using Cluster.Messages.Transport;
 using Cluster.Sharding.Log;
@@ -212,7 +213,7 @@ internal sealed class ShardCopyCore : IDisposable
 
     private bool TryTrim(in ReplicationItemHeader item, ReadOnlySpan<byte> body)
     {
-        if (!TrimBody.TryRead(body, out ReadOnlySpan<IndexRange> ranges, out ReadOnlySpan<Messages.Identity.TraceId> exported))
+        if (item.Index > long.MaxValue || !TrimBody.TryRead(body, out ReadOnlySpan<IndexRange> ranges, out ReadOnlySpan<TraceId> exported))
         {
             return false;
         }
@@ -225,11 +226,12 @@ internal sealed class ShardCopyCore : IDisposable
             }
         }
 
-        foreach (Messages.Identity.TraceId traceId in exported)
+        foreach (TraceId traceId in exported)
         {
             _decisions.MarkExported(traceId);
         }
 
+        _log.SkipTo(item.Index);
         IsComplete |= item.Flag != 0;
         return true;
     }

@@ -95,7 +95,9 @@ internal sealed partial class ShardCore
         }
     }
 
-    /// <summary>Lets what is committed take effect, while the exporters have room: kept traces and late spans are written, decided traces end.</summary>
+    /// <summary>
+    /// Lets what is committed take effect, while the exporters have room: kept traces and late spans are written, decided traces end.
+    /// </summary>
     /// <param name="committed">Every in-sync copy has the log up to this index.</param>
     public void TakeEffect(ulong committed)
     {

@@ -13,7 +13,8 @@ namespace Cluster.Sharding.Shards;
 /// <summary>
 /// One shard: its log, its trace actors, its memory of decisions. A synchronous state machine: messages come in as method calls with
 /// the time; what follows is written to the log, to the decision cache and, for kept traces, to the writer. On a node alone that is all
-/// (<see cref="Deliver"/>); in a cluster frames and verdicts are entries of a log that is copied, and a verdict takes effect when it is committed (the other part of this class).
+/// (<see cref="Deliver"/>); in a cluster frames and verdicts are entries of a log that is copied, and a verdict takes effect when it is
+/// committed (the other part of this class).
 /// <code>
 ///                 first span                deadline, limit or shutdown
 ///   (unknown) ----------------> pending ---------------------------------> decided (remembered)
@@ -21,8 +22,9 @@ namespace Cluster.Sharding.Shards;
 ///       |                        +---+ further spans                          |        +--> late spans follow the decision
 ///       +------------------------------------ forgotten (least recently used) +
 /// </code>
-/// Invariants: a trace is pending or remembered, never both, and a pending one has at least one span. A span is in the log before <see cref="Deliver"/> returns, and stays there
-/// until its trace is decided and, if kept, written. A trace is decided once while it is remembered. Every pending
+/// Invariants: a trace is pending or remembered, never both, and a pending one has at least one span. A span is in the log before
+/// <see cref="Deliver"/> returns, and stays there until its trace is decided and, if kept, written. A trace is decided once while it is
+/// remembered. Every pending
 /// trace is on the wheel. A deadline only moves later when new spans reopen a closed tree, and never beyond <c>decision_wait</c>.
 /// Used by one thread at a time, its worker loop's.
 /// </summary>

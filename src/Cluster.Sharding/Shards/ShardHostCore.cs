@@ -121,7 +121,9 @@ internal sealed class ShardHostCore : IDisposable
         Say(primary.HasNews);
     }
 
-    /// <summary>A message of a peer: <see cref="PeerMessageKind.Replicate"/> or <see cref="PeerMessageKind.Replicated"/>. What makes no sense is ignored.</summary>
+    /// <summary>
+    /// A message of a peer: <see cref="PeerMessageKind.Replicate"/> or <see cref="PeerMessageKind.Replicated"/>. What makes no sense is ignored.
+    /// </summary>
     public void Receive(MemberId from, PeerMessageHeader header, ReadOnlySpan<byte> payload, long now)
     {
         if (header.Kind == PeerMessageKind.Replicate

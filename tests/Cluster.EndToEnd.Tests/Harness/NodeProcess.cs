@@ -139,12 +139,15 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends SIGTERM and does not wait.</summary>
+    public void SendSigTerm() => _ = Signal(_process.Id, SigTerm);
+
     /// <summary>Sends SIGTERM, waits for the end, and returns the exit code.</summary>
     public async Task<int> StopAsync()
     {
         if (!_process.HasExited)
         {
-            _ = Signal(_process.Id, SigTerm);
+            SendSigTerm();
             using CancellationTokenSource deadline = new(Eventually.Deadline);
             try
             {

@@ -157,6 +157,36 @@ public sealed class ClusterCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Drain_Self_IsAboutTheNodeThatIsAsked()
+    {
+        List<string> asked = [];
+        _shell.Http = () => new Scripted(request =>
+        {
+            asked.Add($"{request.Method} {request.RequestUri}");
+            return Json(HttpStatusCode.OK, Drain("drained", 0, 0));
+        });
+
+        Assert.Equal(0, await _shell.RunAsync("cluster", "drain", "--self"));
+        Assert.Equal(["POST http://127.0.0.1:8080/api/drain?wait=2"], asked);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Ready_OfAnyNode_IsItsReadiness(bool alone)
+    {
+        using AdminFixture node = new(cluster: !alone);
+        _shell.Http = () => new ToFixture(node);
+
+        Assert.Equal(0, await _shell.RunAsync("cluster", "ready"));
+        Assert.Equal("ready\n", _shell.Output);
+
+        node.Sources.Node.Draining("the process was asked to end");
+        Assert.Equal(1, await _shell.RunAsync("cluster", "ready"));
+        Assert.Equal("http://127.0.0.1:8080: The node is draining: the process was asked to end\n", _shell.Error);
+    }
+
+    [Fact]
     public async Task Drain_UnknownNode_SaysWhichThereAre()
     {
         Assert.Equal(1, await _shell.RunAsync("cluster", "drain", "node-9"));
@@ -207,6 +237,7 @@ public sealed class ClusterCommandTests : IDisposable
     [InlineData("cluster")]
     [InlineData("cluster", "state")]
     [InlineData("cluster", "drain")]
+    [InlineData("cluster", "drain", "node-1", "--self")]
     [InlineData("cluster", "status", "--output", "xml")]
     [InlineData("cluster", "status", "--admin", "127.0.0.1:8080")]
     [InlineData("cluster", "status", "node-1")]

@@ -110,6 +110,54 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Theory]
+    [InlineData("--config", "/")]
+    [InlineData("validate", "--config", "/")]
+    [InlineData("policies", "test", "--config", "/", "--traces", "x")]
+    public async Task Any_DirectoryInsteadOfAFile_IsAUsageError(params string[] args)
+    {
+        Assert.Equal(2, await _shell.RunAsync(args));
+        Assert.Equal("/: cannot be read: it is a directory; name a file\n", _shell.Error);
+    }
+
+    /// <summary>A node reads them at its start, and could not start.</summary>
+    [Theory]
+    [InlineData("run")]
+    [InlineData("validate")]
+    public async Task Any_CertificatesThatAreNotThere_AreErrors(string command)
+    {
+        _shell.File("there.crt", "");
+        _shell.FileExists = File.Exists;
+        string yaml = """
+            receivers: { otlp: { protocols: { grpc: {
+              tls: { cert_file: FOLDER/there.crt, key_file: FOLDER/none.key,
+                client_ca_file: FOLDER/none.crt } } } } }
+            processors: { tail_sampling: { policies: [{ name: all, type: always_sample }] } }
+            exporters: { otlp: { endpoint: "tempo:4317",
+              tls: { ca_file: FOLDER } } }
+            service: { pipelines: { traces: { receivers: [otlp], processors: [tail_sampling], exporters: [otlp] } } }
+            cluster: { name: here, store: { etcd: { endpoints: ["https://etcd:2379"],
+                tls: { ca_file: FOLDER/etcd.crt } } },
+              node: { tls: { cert_file: FOLDER/there.crt, key_file: FOLDER/there.crt,
+                ca_file: FOLDER/nodes.crt } } }
+            """;
+        string path = _shell.File("node.yaml", yaml.Replace("FOLDER", _shell.Folder, StringComparison.Ordinal));
+
+        Assert.Equal(1, await _shell.RunAsync(command, "--config", path));
+
+        Assert.Null(_shell.Started);
+        Assert.Equal(
+            """
+            node.yaml:2: receivers.otlp.protocols.grpc.tls.key_file: there is no file 'none.key'; put it there, or correct the path
+            node.yaml:3: receivers.otlp.protocols.grpc.tls.client_ca_file: there is no file 'none.crt'; put it there, or correct the path
+            node.yaml:6: exporters.otlp.tls.ca_file: there is no file 'FOLDER'; put it there, or correct the path
+            node.yaml:9: cluster.store.etcd.tls.ca_file: there is no file 'etcd.crt'; put it there, or correct the path
+            node.yaml:11: cluster.node.tls.ca_file: there is no file 'nodes.crt'; put it there, or correct the path
+
+            """,
+            _shell.Error.Replace(_shell.Folder, "FOLDER", StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData("walk")]
     [InlineData("--confg", "x")]
     [InlineData("--otlp-grpc", "4317")]

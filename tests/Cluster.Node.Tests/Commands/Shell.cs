@@ -10,6 +10,9 @@ internal sealed class Shell : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("actorsampling-test-").FullName;
 
+    /// <summary>Where its files are.</summary>
+    public string Folder => _folder;
+
     public string Output { get; private set; } = "";
 
     public string Error { get; private set; } = "";
@@ -17,6 +20,9 @@ internal sealed class Shell : IDisposable
     public NodeConfiguration? Started { get; private set; }
 
     public IReadOnlyList<ConfigurationError> Warnings { get; private set; } = [];
+
+    /// <summary>What says whether certificates are there; null does not look.</summary>
+    public Func<string, bool>? FileExists { get; set; }
 
     /// <summary>What answers in place of a node's admin endpoint.</summary>
     public Func<HttpMessageHandler> Http { get; set; } = () => throw new InvalidOperationException("no command here asks a node");
@@ -38,7 +44,7 @@ internal sealed class Shell : IDisposable
         {
             Variable = TestFiles.Variable,
             AvailableMemoryBytes = TestFiles.AvailableMemory,
-            Machine = TestFiles.Machine,
+            Machine = TestFiles.Machine with { FileExists = FileExists },
             Http = Http,
         };
         int code = await CommandLine.InvokeAsync(args, RunNodeAsync, environment, output, error, TestContext.Current.CancellationToken);

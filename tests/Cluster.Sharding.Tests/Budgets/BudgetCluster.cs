@@ -105,6 +105,7 @@ internal sealed class BudgetCluster
         Messages++;
         BudgetNode? target = Nodes.Find(n => n.Id == to);
         bool isLocal = target == from;
+        MemberId sender = from.Id;
         if (target is null || (!isLocal && (from.IsCutOff || target.IsCutOff || Random.NextDouble() < Loss)))
         {
             return;
@@ -113,7 +114,7 @@ internal sealed class BudgetCluster
         for (int copies = isLocal || Random.NextDouble() >= Duplication ? 1 : 2; copies > 0; copies--)
         {
             long delay = isLocal ? 20 : Random.NextDouble() < Lateness ? Random.NextInt64(3_000_000) : 100 + Random.NextInt64(2000);
-            _events.Enqueue(() => target.Do(to, () => target.Receive(from.Id, kind, id, payload)), (Now + delay, _sequence++));
+            _events.Enqueue(() => target.Do(to, () => target.Receive(sender, kind, id, payload)), (Now + delay, _sequence++));
         }
     }
 

@@ -185,7 +185,8 @@ public sealed class BudgetLedgerCoreTests
                 bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
             }
 
-            ledger.Demand(random.Next(2) == 0 ? A : B, (ulong)i, bytes.AsSpan(0, random.Next(4) == 0 ? random.Next(41) : 40), now += random.Next(3), _sent);
+            now += random.Next(3);
+            ledger.Demand(random.Next(2) == 0 ? A : B, (ulong)i, bytes.AsSpan(0, random.Next(4) == 0 ? random.Next(41) : 40), now, _sent);
             if (_sent.Count > 0)
             {
                 Assert.InRange(_sent.Grant().Lease, 0, 200);
@@ -202,39 +203,54 @@ public sealed class BudgetLedgerCoreTests
     [InlineData(0, true)]
     public void Takeover_LeaseOfThePredecessorIsSpentLate_NothingWasGranted(long takeover, bool isExceeded)
     {
-        Budget budget = new("b", 100, 100);
         BudgetTiming timing = BudgetTiming.Default with { Takeover = takeover };
-        BudgetLeaseCore lease = new([budget], timing);
-        lease.Changed(B, 50_000);
-        lease.AskAgainIn(0, 0, 50_000);
-        BudgetLedgerCore first = new([budget], timing);
-        first.SetMembers([Member(A), Member(B)], 0);
-        first.Lead(long.MaxValue, 0);
-        Assert.Equal(0, lease.AskAgainIn(0, 100, 50_000));
-        Assert.Equal(50, lease.AskAgainIn(0, 100, 51_000));
-        lease.Advance(51_000, _sent);
-        (_, _, ulong id, byte[] payload) = _sent.Take();
-        first.Demand(A, id, payload, 51_000, _sent);
-        (_, _, id, payload) = _sent.Take();
-        lease.Granted(B, id, payload, 51_000);
+        BudgetLeaseCore lease = WholeBurstLeased(timing, 51_000, out BudgetLedgerCore first);
         first.Resign();
-        BudgetLedgerCore second = new([budget], timing);
-        second.SetMembers([Member(A), Member(B)], 51_001);
+        BudgetLedgerCore second = Ledger(timing);
         second.Lead(long.MaxValue, 51_001);
-        Assert.True(lease.Take(0, 100, 51_999));
-        List<(long, long)> taken = [(51_999_000, 100)];
-        second.Demand(B, 1, SentBudgetMessages.Bytes(new BudgetDemand { Key = BudgetMessages.Key("b", 100, 100), Wanted = 100 }), 51_999, _sent);
-        if (_sent.Count > 0)
-        {
-            taken.Add((51_999_500, _sent.Grant().Lease));
-        }
-
-        Assert.Equal(isExceeded, BudgetPromise.Excess(budget, taken) > 0);
+        AssertExceeded(isExceeded, lease.Take(0, 200, 51_999), second, 51_999);
     }
 
-    private static BudgetLedgerCore Ledger()
+    /// <summary>The node A is paused with the whole burst, and wakes up when its lease is spent for the ledger, and has refilled.</summary>
+    [Theory]
+    [InlineData(1000, false)]
+    [InlineData(5000, true)]
+    public void Pause_WithTheWholeBurst_NothingIsTakenAfterwards(long hold, bool isExceeded)
     {
-        BudgetLedgerCore ledger = new([new Budget("b", 100, 200)], BudgetTiming.Default);
+        BudgetLeaseCore lease = WholeBurstLeased(BudgetTiming.Default with { Hold = hold }, 51_000, out BudgetLedgerCore ledger);
+        ledger.Advance(52_030);
+        AssertExceeded(isExceeded, lease.Take(0, 200, 54_030), ledger, 54_030);
+    }
+
+    private static BudgetLeaseCore WholeBurstLeased(BudgetTiming timing, long now, out BudgetLedgerCore ledger)
+    {
+        SentBudgetMessages sent = new();
+        BudgetLeaseCore lease = new([new Budget("b", 100, 200)], timing);
+        lease.Changed(B, now - 3000);
+        Assert.Equal(50, lease.AskAgainIn(0, 200, now));
+        lease.Advance(now, sent);
+        ledger = Ledger(timing);
+        ledger.Lead(long.MaxValue, 0);
+        (_, _, ulong id, byte[] payload) = sent.Take();
+        ledger.Demand(A, id, payload, now, sent);
+        lease.Granted(B, id, sent.Take().Payload, now);
+        Assert.True(lease.Holds(0, 200, now));
+        return lease;
+    }
+
+    /// <summary>Whether what A has taken, and what B is granted and takes at the same time, is more than the burst.</summary>
+    private static void AssertExceeded(bool isExceeded, bool hasTaken, BudgetLedgerCore ledger, long now)
+    {
+        SentBudgetMessages sent = new();
+        ledger.Demand(B, 1, Wants(200), now, sent);
+        long granted = sent.Count > 0 ? sent.Grant().Lease : 0;
+        List<(long, long)> taken = [(now * 1000, hasTaken ? 200 : 0), (now * 1000, granted)];
+        Assert.Equal(isExceeded, BudgetPromise.Excess(new Budget("b", 100, 200), taken) > 0);
+    }
+
+    private static BudgetLedgerCore Ledger(BudgetTiming? timing = null)
+    {
+        BudgetLedgerCore ledger = new([new Budget("b", 100, 200)], timing ?? BudgetTiming.Default);
         ledger.SetMembers([Member(A), Member(B)], 0);
         return ledger;
     }

@@ -6,7 +6,7 @@ using Cluster.Sharding.Membership;
 
 namespace Cluster.Sharding.Tests.Budgets;
 
-/// <summary>One node of a <see cref="BudgetCluster"/>: both cores, driven as a node is to drive them, and decisions on traces that come at random.</summary>
+/// <summary>One node of a <see cref="BudgetCluster"/>: both cores, driven as they are to be, and decisions on traces that come at random.</summary>
 internal sealed class BudgetNode : IBudgetEffects, IBudgets
 {
     private readonly BudgetCluster _cluster;

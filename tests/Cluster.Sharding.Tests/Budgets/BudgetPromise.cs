@@ -6,8 +6,9 @@ namespace Cluster.Sharding.Tests.Budgets;
 internal static class BudgetPromise
 {
     /// <summary>
-    /// How far the worst stretch of time is above <c>rate * t + burst</c>, in millionths of a unit; 0 or less when the promise was kept. All stretches,
-    /// exactly: the most that any which ends at a take is above <c>rate * t</c> is the level of a bucket that is filled by takes and drained by the rate.
+    /// How far the worst stretch of time is above <c>rate * t + burst</c>, in millionths of a unit; 0 or less when the promise was kept.
+    /// All stretches, exactly: the most that any which ends at a take is above <c>rate * t</c> is the level of a bucket that is filled by
+    /// takes and drained by the rate.
     /// </summary>
     public static long Excess(Budget budget, IEnumerable<(long At, long Units)> taken)
     {

@@ -38,10 +38,6 @@ public sealed class BudgetSafetyTests
     [Fact]
     public void Mutant_NewLedgerIsFull_IsCaught() => AssertCaught(BudgetTiming.Default with { Takeover = -1_000_000_000 });
 
-    /// <summary>Leases last for longer on nodes than in the ledger.</summary>
-    [Fact]
-    public void Mutant_LeasesLastTooLong_IsCaught() => AssertCaught(BudgetTiming.Default with { Hold = 3000 });
-
     /// <summary>A coordinator that was cut off goes on granting beside its successor.</summary>
     [Fact]
     public void Mutant_CoordinatorIgnoresItsLease_IsCaught() => AssertCaught(BudgetTiming.Default, ignoresAuthority: true);

@@ -5,8 +5,8 @@ using Cluster.Sampling.Policies;
 namespace Cluster.Sharding.Tests.Budgets;
 
 /// <summary>
-/// What may be granted is really used: at least nine tenths of what a single node's token bucket takes of the very same traces. Nothing fails here; clocks are
-/// up to 1 % off, and messages take up to 2 ms.
+/// What may be granted is really used: at least nine tenths of what a single node's token bucket takes of the very same traces. Nothing
+/// fails here; clocks are up to 1 % off, and messages take up to 2 ms.
 /// </summary>
 public sealed class BudgetUseTests
 {
@@ -134,7 +134,7 @@ public sealed class BudgetUseTests
         }
     }
 
-    /// <summary>The coordinator dies: nothing is granted until its lease is over and its successor has waited, then everything is as before.</summary>
+    /// <summary>The coordinator dies: once its lease is over and its successor has waited, everything is as before.</summary>
     [Fact]
     public void Use_CoordinatorDies_IsBackAfterTakeover()
     {

@@ -30,17 +30,16 @@ internal sealed class HostNetwork : IDisposable
 
     private readonly List<Message> _messages = [];
     private readonly Dictionary<MemberId, HostNode> _nodes = [];
+    private readonly ShardRegionOptions _options;
     private long _version;
     private ulong _sequence;
 
     public HostNetwork(ShardRegionOptions? options = null, int nodes = 3)
     {
+        _options = options ?? Options;
         for (int i = 0; i < nodes; i++)
         {
-            HostNode node = new(this, new MemberId(((char)('a' + i)).ToString(), (ulong)i + 1), options ?? Options);
-            node.Host.SetAuthority(long.MaxValue, Now);
-            _nodes.Add(node.Id, node);
-            Nodes.Add(node);
+            Add();
         }
     }
 
@@ -56,10 +55,20 @@ internal sealed class HostNetwork : IDisposable
 
     public uint Term { get; private set; } = 1;
 
+    /// <summary>One more member, which knows of no allocation.</summary>
+    public HostNode Add()
+    {
+        HostNode node = new(this, new MemberId(((char)('a' + Nodes.Count)).ToString(), (ulong)Nodes.Count + 1), _options);
+        node.Host.SetAuthority(long.MaxValue, Now);
+        _nodes.Add(node.Id, node);
+        Nodes.Add(node);
+        return node;
+    }
+
     /// <summary>How often a message arrives: 1 unless a test wants it otherwise.</summary>
     public Func<Message, int> Arrivals { get; set; } = _ => 1;
 
-    /// <summary>When set, messages arrive in any order.</summary>
+    /// <summary>When set, messages overtake each other, a few at a time.</summary>
     public Random? Disorder { get; set; }
 
     public long Version => _version;
@@ -76,7 +85,7 @@ internal sealed class HostNetwork : IDisposable
 
         Allocated = new ShardAssignment(primary.Id, Term, copies, fromNothing);
         ShardAllocation allocation = new(++_version, [Allocated]);
-        foreach (HostNode node in told)
+        foreach (HostNode node in told.Where(n => !n.IsDown))
         {
             node.Host.Apply(allocation, Now);
         }
@@ -103,7 +112,7 @@ internal sealed class HostNetwork : IDisposable
     {
         while (_messages.Count > 0)
         {
-            int at = Disorder?.Next(_messages.Count) ?? 0;
+            int at = Disorder?.Next(4) == 0 ? Disorder.Next(Math.Min(4, _messages.Count)) : 0;
             Message message = _messages[at];
             _messages.RemoveAt(at);
             for (int arrivals = Arrivals(message); arrivals > 0; arrivals--)
@@ -144,8 +153,7 @@ internal sealed class HostNetwork : IDisposable
 
     private void Arrive(Message message)
     {
-        HostNode to = _nodes[message.To];
-        if (!to.IsDown)
+        if (_nodes.TryGetValue(message.To, out HostNode? to) && !to.IsDown)
         {
             PeerMessageHeader header = new() { Kind = message.Kind, Shard = 0, Length = message.Payload.Length, Id = message.Number };
             to.Host.Receive(message.From, header, message.Payload, Now);

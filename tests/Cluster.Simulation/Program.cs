@@ -1,0 +1,1 @@
+return Cluster.Simulation.SimulateCommand.Run(args);

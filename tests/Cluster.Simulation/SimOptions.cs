@@ -1,0 +1,108 @@
+using Cluster.Messages.Sharding;
+using Cluster.Sharding.Membership;
+using Cluster.Sharding.Region;
+using Cluster.Simulation.Engine;
+using Cluster.Simulation.Faults;
+
+namespace Cluster.Simulation;
+
+/// <summary>What is simulated. Times are true microseconds where nothing else is said.</summary>
+internal sealed record SimOptions
+{
+    /// <summary>What all chance comes from.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Nodes, 3 to 7.</summary>
+    public int Nodes { get; init; } = 3;
+
+    /// <summary>Shards of the cluster.</summary>
+    public int Shards { get; init; } = 6;
+
+    /// <summary>Copies of each shard beside the primary's.</summary>
+    public int Replicas { get; init; } = 1;
+
+    /// <summary>Copies without which nothing is acknowledged.</summary>
+    public int MinInSync { get; init; } = 1;
+
+    /// <summary>Worker loops of a node.</summary>
+    public int Workers { get; init; } = 1;
+
+    /// <summary>Traces that clients send.</summary>
+    public int Traces { get; init; } = 80;
+
+    /// <summary>When clients begin.</summary>
+    public long LoadBegins { get; init; } = 3 * Scheduler.Second;
+
+    /// <summary>When the last fault is over, and the last trace begins.</summary>
+    public long FaultsEnd { get; init; } = 30 * Scheduler.Second;
+
+    /// <summary>By when everything must be quiet.</summary>
+    public long End { get; init; } = 100 * Scheduler.Second;
+
+    /// <summary>From a trace's first span to its verdict.</summary>
+    public long DecisionWait { get; init; } = 3 * Scheduler.Second;
+
+    /// <summary>Usual time from an export to its confirmation.</summary>
+    public long ConfirmDelay { get; init; } = 20 * Scheduler.Millisecond;
+
+    /// <summary>After how long a silent node is taken for dead.</summary>
+    public TimeSpan LeaseTimeToLive { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>Faults at set times; null for those of the seed.</summary>
+    public IReadOnlyList<Fault>? Faults { get; init; }
+
+    /// <summary>Whether the faults may take more than the cluster can stand.</summary>
+    public bool MayLose { get; init; }
+
+    /// <summary>What is done wrong on purpose.</summary>
+    public Mutation Mutation { get; init; }
+
+    /// <summary>Lines of the event log; 0 for none.</summary>
+    public int LogLines { get; init; }
+
+    /// <summary>As a node's control part has it.</summary>
+    public ClusterControlOptions Control => new()
+    {
+        ShardCount = Shards,
+        Replicas = Replicas,
+        MinInSync = MinInSync,
+        LeaseTimeToLive = LeaseTimeToLive,
+        LeaseMargin = TimeSpan.FromSeconds(1),
+        MovesInFlight = 4,
+    };
+
+    /// <summary>As a node's shards have it.</summary>
+    public ShardRegionOptions Region => new()
+    {
+        ShardCount = Shards,
+        Workers = Workers,
+        DecisionWait = TimeSpan.FromMicroseconds(DecisionWait),
+        KeepWholeFrames = true,
+        MinInSync = MinInSync,
+    };
+
+    /// <summary>Everything about a run that its seed says.</summary>
+    /// <param name="seed">The seed.</param>
+    /// <param name="nodes">Nodes; 0 for as many as the seed says.</param>
+    public static SimOptions Of(ulong seed, int nodes = 0)
+    {
+        SimRandom random = new(seed, 100);
+        int drawn = 3 + (random.Chance(60) ? 0 : random.Below(5));
+        int count = nodes == 0 ? drawn : nodes;
+        int replicas = count > 3 && random.Chance(30) ? 2 : 1;
+        return new SimOptions
+        {
+            Seed = seed,
+            Nodes = count,
+            Shards = 4 + random.Below(9),
+            Replicas = replicas,
+            MinInSync = random.Chance(25) ? 2 : 1,
+            Workers = random.Chance(25) ? 2 : 1,
+            Traces = 40 + random.Below(80),
+            ConfirmDelay = random.Chance(30) ? 2 * Scheduler.Second : 20 * Scheduler.Millisecond,
+        };
+    }
+
+    /// <summary>The record of a member.</summary>
+    public Member MemberOf(MemberId id) => new(id, $"{id.Node}:4500");
+}
