@@ -15,7 +15,7 @@ public sealed class JoinTests
     private const double HandOffMilliseconds = 2500;
 
     [Fact]
-    public Task ThreeNodes_OneTraceThroughThreeGateways_IsOneTrace() => ClusterProcesses.RunAsync(new ClusterPlan(), async cluster =>
+    public Task ThreeNodes_OneTraceThroughThreeGateways_IsOneTrace() => ClusterProcesses.RunAsync(new ClusterPlan { DecisionSeconds = 5 }, async cluster =>
     {
         foreach (ClusterNode node in cluster.Nodes)
         {

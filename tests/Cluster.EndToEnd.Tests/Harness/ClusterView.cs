@@ -25,11 +25,16 @@ internal sealed record ClusterView(
     /// <summary>Reads an answer.</summary>
     public static ClusterView Parse(string json) => JsonSerializer.Deserialize<ClusterView>(json, Json)!;
 
-    /// <summary>True when these are the members, every shard has a primary and a copy in sync, and nothing moves.</summary>
+    /// <summary>Most that a node may have of what all share, over the mean.</summary>
+    private const double FairShare = 1.1;
+
+    /// <summary>True when these are the members, every shard has a primary and a copy in sync, evenly spread, and nothing moves.</summary>
     public bool IsWhole(IEnumerable<string> members) =>
         Members.Select(member => member.Id).Order().SequenceEqual(members.Order())
         && Members.All(member => !member.Leaving)
         && Shards is { Unowned: 0, WithoutInSyncCopy: 0, Moving: 0 }
+        && Imbalance <= FairShare
+        && CopyImbalance <= FairShare
         && Coordinator is not null
         && !Fenced;
 
