@@ -215,7 +215,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
             return false;
         }
 
-        draft[i] = new ShardAssignment(primary, draft[i].Term + 1, []);
+        draft[i] = new ShardAssignment(primary, draft[i].Term + 1, [], FromNothing: true);
         return true;
     }
 

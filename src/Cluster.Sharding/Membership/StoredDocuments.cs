@@ -96,7 +96,10 @@ internal static class StoredDocuments
             shards[i] = new AssignmentDocument(
                 PlaceOf(shard.Primary),
                 shard.Term,
-                shard.Replicas.Count == 0 ? null : [.. shard.Replicas.Select(copy => new CopyDocument(PlaceOf(copy.Member), copy.Since, copy.InSync))]);
+                shard.Replicas.Count == 0
+                    ? null
+                    : [.. shard.Replicas.Select(copy => new CopyDocument(PlaceOf(copy.Member), copy.Since, copy.InSync))],
+                shard.FromNothing ? true : null);
         }
 
         return Write(new AllocationDocument(allocation.Version, [.. members], shards), DocumentContext.Default.AllocationDocument);
@@ -105,7 +108,8 @@ internal static class StoredDocuments
     /// <summary>An allocation of so many shards, in which no shard has two copies on one member.</summary>
     public static ShardAllocation? ReadAllocation(ReadOnlyMemory<byte> value, int shardCount)
     {
-        if (Read(value, DocumentContext.Default.AllocationDocument) is not { Version: > 0 and var version, Members: { } members, Shards: { } documents }
+        AllocationDocument? document = Read(value, DocumentContext.Default.AllocationDocument);
+        if (document is not { Version: > 0 and var version, Members: { } members, Shards: { } documents }
             || documents.Length != shardCount)
         {
             return null;
@@ -190,7 +194,7 @@ internal static class StoredDocuments
             copies.Add(new ShardCopy(member, copy.Since, copy.InSync));
         }
 
-        return new ShardAssignment(primary, document.Term, copies);
+        return new ShardAssignment(primary, document.Term, copies, document.FromNothing == true);
     }
 
     private static byte[] Write<T>(T document, JsonTypeInfo<T> type) => JsonSerializer.SerializeToUtf8Bytes(document, type);
@@ -257,7 +261,7 @@ internal sealed record MemberIdDocument(string? Node, string? Incarnation);
 internal sealed record AllocationDocument(long Version, MemberIdDocument?[]? Members, AssignmentDocument?[]? Shards);
 
 /// <summary>See <see cref="ShardAssignment"/>. Members are places in the document's list; -1 is nobody.</summary>
-internal sealed record AssignmentDocument(int Primary, uint Term, CopyDocument?[]? Copies);
+internal sealed record AssignmentDocument(int Primary, uint Term, CopyDocument?[]? Copies, bool? FromNothing = null);
 
 /// <summary>See <see cref="ShardCopy"/>.</summary>
 internal sealed record CopyDocument(int Member, long Since, bool InSync);

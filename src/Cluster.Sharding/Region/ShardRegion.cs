@@ -84,15 +84,18 @@ public sealed class ShardRegion : IShardRegion, IDeliveryWays, IWorkerWays, IAsy
         _load = new RegionLoad(_slabs);
         _deliveries = new DeliveryTable(this);
         int workers = Math.Clamp(options.Workers, 1, Math.Min(allocation.ShardCount, MaxWorkers));
-        _workers = new ShardWorker[workers];
-        for (int i = 0; i < workers; i++)
+        _workers = ShardWorker.Open(
+            self,
+            [.. Enumerable.Range(0, workers).Select(_ => new ShardServices(options, policies, budgets, _slabs, queue, hasher))],
+            _load,
+            this,
+            clock);
+        foreach (ShardWorker worker in _workers)
         {
-            ShardServices services = new(options, policies, budgets, _slabs, queue, hasher);
-            _workers[i] = new ShardWorker(self, i, workers, services, _load, this, clock);
-            _workers[i].Apply(allocation);
+            worker.Apply(allocation);
             if (peers is null)
             {
-                _workers[i].SetAuthority(long.MaxValue);
+                worker.SetAuthority(long.MaxValue);
             }
         }
 

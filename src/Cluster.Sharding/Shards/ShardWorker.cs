@@ -26,6 +26,9 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
     /// <summary>Share of the soft memory limit from which on a trace counts as a large one.</summary>
     private const int LargeTraceShare = 64;
 
+    /// <summary>How long copies and exporters usually take to confirm what was decided, milliseconds.</summary>
+    private const long ConfirmationPatience = 500;
+
     private readonly ConcurrentQueue<object> _mailbox = new();
     private readonly ShardHostCore _host;
     private readonly ShardServices _services;
@@ -39,8 +42,9 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
 
     // The loop's own.
     private readonly PendingAnswers _answers = new();
-    private readonly HandOvers _handOvers = new();
+    private readonly HandOverOrder _handOvers = new();
     private State _state;
+    private long _relieveAgainAt;
     private long _saidIndexBytes;
     private long _saidPendingTraces;
     private long _now;
@@ -53,7 +57,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
     /// <param name="load">Told what it holds.</param>
     /// <param name="ways">To the other members.</param>
     /// <param name="clock">The region's time.</param>
-    public ShardWorker(MemberId self, int index, int count, ShardServices services, RegionLoad load, IWorkerWays ways, MonotonicClock clock)
+    private ShardWorker(MemberId self, int index, int count, ShardServices services, RegionLoad load, IWorkerWays ways, MonotonicClock clock)
     {
         _services = services;
         _load = load;
@@ -67,6 +71,16 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
             services.Writer.Done = Exported;
         }
     }
+
+    /// <summary>As many workers as there are <paramref name="services"/>, each with every n-th shard.</summary>
+    /// <param name="self">The member they work for.</param>
+    /// <param name="services">What the shards of each share.</param>
+    /// <param name="load">Told what they hold.</param>
+    /// <param name="ways">To the other members.</param>
+    /// <param name="clock">The region's time.</param>
+    public static ShardWorker[] Open(
+        MemberId self, IReadOnlyList<ShardServices> services, RegionLoad load, IWorkerWays ways, MonotonicClock clock) =>
+        [.. services.Select((own, index) => new ShardWorker(self, index, services.Count, own, load, ways, clock))];
 
     /// <summary>Counters, for anyone to read.</summary>
     public WorkerStatistics Statistics => _services.Statistics;
@@ -240,8 +254,8 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
                 case Connection connection:
                     _host.ConnectionChanged(connection.Peer, connection.Connected, now);
                     break;
-                case HandedOver handedOver when _handOvers.Done(handedOver.HandOver):
-                    _host.Exported(_handOvers.DoneThrough, now);
+                case HandedOver handedOver when _handOvers.Add(handedOver.HandOver):
+                    _host.Exported(_handOvers.UpTo, now);
                     break;
             }
         }
@@ -390,11 +404,13 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
     private void RelieveMemory(long now)
     {
         long soft = _services.Options.MemorySoftBytes;
-        if (_load.Bytes < soft)
+        if (_load.Bytes < soft || now < _relieveAgainAt)
         {
             return;
         }
 
+        // In a cluster, what is decided is held until copies and exporters have confirmed it.
+        _relieveAgainAt = _services.Options.KeepWholeFrames ? now + ConfirmationPatience : now;
         _services.Slabs.Trim();
         long toFree = soft / 8;
         foreach (ShardCore shard in _host.Primaries)

@@ -47,12 +47,13 @@ public sealed class StoredDocumentsTests
     public void Allocation_Written_IsReadAsItWas()
     {
         ShardAllocation allocation = new(
-            7, [new(A, 3, [new(B, 5, true)]), new(default, 0, []), new(B, 4_000_000_000, [new(A, long.MaxValue, false)])]);
+            7, [new(A, 3, [new(B, 5, true)]), new(default, 0, []), new(B, 4_000_000_000, [new(A, long.MaxValue, false)], FromNothing: true)]);
         ShardAllocation read = StoredDocuments.ReadAllocation(StoredDocuments.WriteAllocation(allocation), 3)!;
         Assert.Equal(7, read.Version);
         for (int i = 0; i < 3; i++)
         {
-            Assert.Equal((allocation[i].Primary, allocation[i].Term), (read[i].Primary, read[i].Term));
+            Assert.Equal(
+                (allocation[i].Primary, allocation[i].Term, allocation[i].FromNothing), (read[i].Primary, read[i].Term, read[i].FromNothing));
             Assert.Equal(allocation[i].Replicas, read[i].Replicas);
         }
 
@@ -69,7 +70,7 @@ public sealed class StoredDocumentsTests
     [InlineData("""{"version":1,"members":[{"node":"a","incarnation":"1"}],"shards":[{"primary":0,"term":-1}]}""")]
     [InlineData("""{"version":1,"members":[{"node":"a","incarnation":"1"}],"shards":[{"primary":0,"term":1,"copies":[null]}]}""")]
     [InlineData("""{"version":1,"members":[{"node":"a","incarnation":"1"}],"shards":[{"primary":0,"term":1,"copies":[{"member":0,"since":1}]}]}""")]
-    [InlineData("""{"version":1,"members":[{"node":"a","incarnation":"1"}],"shards":[{"primary":-1,"term":1,"copies":[{"member":0},{"member":0}]}]}""")]
+    [InlineData("""{"version":1,"members":[{"node":"a","incarnation":"1"}],"shards":[{"primary":-1,"copies":[{"member":0},{"member":0}]}]}""")]
     public void Allocation_ThatMakesNoSense_IsNone(string text) =>
         Assert.Null(StoredDocuments.ReadAllocation(Encoding.UTF8.GetBytes(text), 1));
 

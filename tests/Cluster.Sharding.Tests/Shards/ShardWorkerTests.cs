@@ -164,7 +164,7 @@ public sealed class ShardWorkerTests : IAsyncLifetime
         _load = new RegionLoad(_slabs);
         ShardServices services = new(options, policies, new TokenBuckets(policies.Budgets), _slabs, _queue, new TraceIdHasher(1));
         ShardAllocation allocation = ShardAllocation.Alone(Self, 4);
-        _worker = new ShardWorker(Self, 0, 1, services, _load, new Ways(this), new MonotonicClock(_time));
+        _worker = Assert.Single(ShardWorker.Open(Self, [services], _load, new Ways(this), new MonotonicClock(_time)));
         _worker.Apply(allocation);
         _worker.SetAuthority(long.MaxValue);
     }
