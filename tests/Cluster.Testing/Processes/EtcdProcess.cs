@@ -25,15 +25,17 @@ public sealed partial class EtcdProcess : IAsyncDisposable
     private readonly string _program;
     private readonly string _folder = Directory.CreateTempSubdirectory("actorsampling-etcd-").FullName;
     private readonly EtcdTls? _tls;
+    private readonly IPAddress _address;
     private readonly StringBuilder _output = new();
     private Uri _health = null!;
     private Uri _peer = null!;
     private Process? _process;
 
-    private EtcdProcess(string program, EtcdTls? tls)
+    private EtcdProcess(string program, EtcdTls? tls, IPAddress address)
     {
         _program = program;
         _tls = tls;
+        _address = address;
     }
 
     /// <summary>Where clients find it; the same after a restart.</summary>
@@ -53,16 +55,17 @@ public sealed partial class EtcdProcess : IAsyncDisposable
 
     /// <summary>An etcd that answers.</summary>
     /// <param name="tls">Clients must come over TLS, with a certificate.</param>
+    /// <param name="address">Where clients find it; loopback if null.</param>
     /// <exception cref="InvalidOperationException">It cannot be installed or does not start; the message says why.</exception>
-    public static async Task<EtcdProcess> StartAsync(EtcdTls? tls = null)
+    public static async Task<EtcdProcess> StartAsync(EtcdTls? tls = null, IPAddress? address = null)
     {
-        EtcdProcess etcd = new(await EtcdInstallation.GetAsync(), tls);
+        EtcdProcess etcd = new(await EtcdInstallation.GetAsync(), tls, address ?? IPAddress.Loopback);
         try
         {
             for (int attempt = 1; ; attempt++)
             {
                 int[] ports = FreePorts(3);
-                etcd.Endpoint = new Uri($"{(tls is null ? "http" : "https")}://127.0.0.1:{ports[0]}");
+                etcd.Endpoint = new Uri($"{(tls is null ? "http" : "https")}://{etcd._address}:{ports[0]}");
                 etcd._peer = new Uri($"http://127.0.0.1:{ports[1]}");
                 etcd._health = new Uri($"http://127.0.0.1:{ports[2]}");
                 try
@@ -85,6 +88,25 @@ public sealed partial class EtcdProcess : IAsyncDisposable
 
     /// <summary>A port of this machine that nobody listens on.</summary>
     public static int FreePort() => FreePorts(1)[0];
+
+    /// <summary>As many ports of this machine, all different, that nobody listens on.</summary>
+    public static int[] FreePorts(int count)
+    {
+        // All are taken before one is given up: so they differ.
+        TcpListener[] listeners = [.. Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Any, 0))];
+        foreach (TcpListener listener in listeners)
+        {
+            listener.Start();
+        }
+
+        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
+        foreach (TcpListener listener in listeners)
+        {
+            listener.Dispose();
+        }
+
+        return ports;
+    }
 
     /// <summary>Starts it again after <see cref="StopAsync"/> or <see cref="KillAsync"/>, with its ports and its data.</summary>
     public async Task RestartAsync()
@@ -191,24 +213,6 @@ public sealed partial class EtcdProcess : IAsyncDisposable
     }
 
     private static string Address(Uri uri) => uri.GetLeftPart(UriPartial.Authority);
-
-    private static int[] FreePorts(int count)
-    {
-        // All are taken before one is given up: so they differ.
-        TcpListener[] listeners = [.. Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0))];
-        foreach (TcpListener listener in listeners)
-        {
-            listener.Start();
-        }
-
-        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
-        foreach (TcpListener listener in listeners)
-        {
-            listener.Dispose();
-        }
-
-        return ports;
-    }
 
     private async Task WaitUntilHealthyAsync(Process process)
     {
