@@ -71,6 +71,24 @@ public sealed class ShutdownTests
     }
 
     [Fact]
+    public async Task SigTerm_TwiceWhileTheBackEndIsDown_SaysWhatIsLostBeforeItSaysStopped()
+    {
+        await using RecordingBackend backend = await RecordingBackend.StartAsync();
+        backend.Answer = BackendAnswer.Unavailable(TimeSpan.Zero);
+        await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings(backend) { DecisionWait = NodeSettings.Never });
+        using OtlpSender sender = OtlpSender.Grpc(node.Grpc);
+        await sender.SendAsync(new TraceBuilder().Span(1, 1).Error().Build());
+
+        node.SendSigTerm();
+        await Eventually.HoldsAsync(() => backend.Attempts > 0, () => $"what is pending is decided and tried; it wrote:\n{node.Output}");
+        Assert.Equal(1, await node.StopAsync());
+
+        int lost = node.Output.IndexOf("[3006] Exporter otlp had to leave 1 traces (1 spans) unsent", StringComparison.Ordinal);
+        int stopped = node.Output.IndexOf("[1004] Stopped", StringComparison.Ordinal);
+        Assert.True(lost >= 0 && lost < stopped, node.Output);
+    }
+
+    [Fact]
     public async Task SigTerm_Idle_EndsWithCode0()
     {
         await using RecordingBackend backend = await RecordingBackend.StartAsync();

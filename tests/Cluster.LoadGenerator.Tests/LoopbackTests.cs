@@ -20,10 +20,10 @@ public sealed class LoopbackTests
     public async Task Send_ToSink_EverythingArrivesOnce(string scheme, bool gzip)
     {
         await using SinkServer sink = await SinkServer.StartAsync(0, 0, 0);
-        using var observer = new Observer(Environment.ProcessId, null, new Uri($"http://127.0.0.1:{sink.Ports[2]}"));
+        using var observer = new Observer([Environment.ProcessId], [], new Uri($"http://127.0.0.1:{sink.Ports[2]}"));
         var options = new LoadOptions
         {
-            Target = new Uri($"{scheme}://127.0.0.1:{sink.Ports[scheme == "grpc" ? 0 : 1]}"),
+            Targets = [new Uri($"{scheme}://127.0.0.1:{sink.Ports[scheme == "grpc" ? 0 : 1]}")],
             Gzip = gzip,
             MaxSpans = 20_000,
             Seconds = 60,
@@ -61,7 +61,7 @@ public sealed class LoopbackTests
         });
         var run = new LoadRun(new LoadOptions
         {
-            Target = new Uri($"{scheme}://127.0.0.1:{new Uri(server.Urls.First()).Port}"),
+            Targets = [new Uri($"{scheme}://127.0.0.1:{new Uri(server.Urls.First()).Port}")],
             MaxSpans = 1,
             Seconds = 60,
         });
@@ -79,6 +79,36 @@ public sealed class LoopbackTests
         Assert.Equal(10, retried);
     }
 
+    [Theory]
+    [InlineData("grpc")]
+    [InlineData("http")]
+    public async Task Send_ToTwoTargets_EachGetsItsShareAndAllArrivesOnce(string scheme)
+    {
+        int[] accepted = new int[2];
+        await using WebApplication first = await StartServerAsync(scheme, context => CountAsync(context, 0));
+        await using WebApplication second = await StartServerAsync(scheme, context => CountAsync(context, 1));
+        var run = new LoadRun(new LoadOptions
+        {
+            Targets = [.. new[] { first, second }.Select(server => new Uri($"{scheme}://127.0.0.1:{new Uri(server.Urls.First()).Port}"))],
+            Connections = 1,
+            MaxSpans = 50_000,
+            Seconds = 60,
+        });
+
+        run.Run(_ => { });
+
+        Assert.All(accepted, count => Assert.NotEqual(0, count));
+        Assert.Equal(accepted.Sum(), run.Counters.Sum(counter => counter.AcceptedRequests));
+        Assert.Equal(run.Truth.Spans, run.Counters.Sum(counter => counter.AcceptedSpans));
+
+        async Task CountAsync(HttpContext context, int server)
+        {
+            await context.Request.Body.CopyToAsync(Stream.Null);
+            Interlocked.Increment(ref accepted[server]);
+            await AnswerAsync(context, refuse: false);
+        }
+    }
+
     [Fact]
     public async Task Send_StatusThatMayNotBeRetried_CountsAsFailed()
     {
@@ -91,7 +121,7 @@ public sealed class LoopbackTests
         });
         var run = new LoadRun(new LoadOptions
         {
-            Target = new Uri($"grpc://127.0.0.1:{new Uri(server.Urls.First()).Port}"),
+            Targets = [new Uri($"grpc://127.0.0.1:{new Uri(server.Urls.First()).Port}")],
             MaxSpans = 1,
             Seconds = 60,
         });

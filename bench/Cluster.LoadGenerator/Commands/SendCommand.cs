@@ -11,8 +11,12 @@ internal static class SendCommand
 {
     private static readonly JsonSerializerOptions s_json = new() { WriteIndented = true };
 
-    private static readonly Option<Uri?> s_target =
-        new("--target") { Description = "grpc://host:port or http://host:port.", Required = true, CustomParser = ParseUri };
+    private static readonly Option<Uri[]> s_target = new("--target")
+    {
+        Description = "grpc://host:port or http://host:port; several share the connections.",
+        Required = true,
+        CustomParser = ParseUris,
+    };
 
     private static readonly Option<double> s_rate =
         new("--rate") { Description = "Spans a second that become due; 0: closed loop." };
@@ -49,11 +53,11 @@ internal static class SendCommand
         DefaultValueFactory = _ => TraceWorkload.DefaultSeed,
     };
 
-    private static readonly Option<int?> s_pid =
-        new("--observe-pid") { Description = "Process under test: its CPU time and memory are reported." };
+    private static readonly Option<int[]> s_pid =
+        new("--observe-pid") { Description = "Process under test: its CPU time and memory are reported; of several, the sum." };
 
-    private static readonly Option<Uri?> s_metrics =
-        new("--metrics") { Description = "Prometheus page of the node under test.", CustomParser = ParseUri };
+    private static readonly Option<Uri[]> s_metrics =
+        new("--metrics") { Description = "Prometheus page of a node under test.", CustomParser = ParseUris };
 
     private static readonly Option<Uri?> s_sink = new("--sink")
     {
@@ -87,7 +91,7 @@ internal static class SendCommand
     {
         var options = new LoadOptions
         {
-            Target = result.GetRequiredValue(s_target)!,
+            Targets = result.GetRequiredValue(s_target),
             Rate = result.GetValue(s_rate),
             Connections = result.GetValue(s_connections),
             InFlight = result.GetValue(s_inFlight),
@@ -98,7 +102,7 @@ internal static class SendCommand
             GzipMemoryBytes = (long)result.GetValue(s_gzipMemory) << 20,
             Seed = result.GetValue(s_seed),
         };
-        using var observer = new Observer(result.GetValue(s_pid), result.GetValue(s_metrics), result.GetValue(s_sink));
+        using var observer = new Observer(result.GetValue(s_pid) ?? [], result.GetValue(s_metrics) ?? [], result.GetValue(s_sink));
         var run = new MeasuredRun(options, observer, result.GetValue(s_scenario)!, TimeSpan.FromSeconds(result.GetValue(s_decisionWait)))
         {
             Prepared = () =>
@@ -119,15 +123,24 @@ internal static class SendCommand
         return report.Failed == 0 ? 0 : 1;
     }
 
-    private static Uri? ParseUri(System.CommandLine.Parsing.ArgumentResult result)
+    private static Uri? ParseUri(System.CommandLine.Parsing.ArgumentResult result) => ParseUris(result) is [Uri first, ..] ? first : null;
+
+    private static Uri[] ParseUris(System.CommandLine.Parsing.ArgumentResult result)
     {
-        if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out Uri? uri) && uri.Scheme is ("grpc" or "http"))
+        List<Uri> uris = [];
+        foreach (System.CommandLine.Parsing.Token token in result.Tokens)
         {
-            return uri;
+            if (Uri.TryCreate(token.Value, UriKind.Absolute, out Uri? uri) && uri.Scheme is ("grpc" or "http"))
+            {
+                uris.Add(uri);
+            }
+            else
+            {
+                result.AddError("an address begins with grpc:// or http://");
+            }
         }
 
-        result.AddError("an address begins with grpc:// or http://");
-        return null;
+        return [.. uris];
     }
 
     private static void Print(RunReport report)

@@ -74,7 +74,7 @@ internal sealed class MeasuredRun(LoadOptions options, Observer observer, string
         return new RunReport
         {
             Scenario = scenario,
-            Target = options.Target.ToString(),
+            Target = string.Join(", ", options.Targets),
             OfferedRate = options.Rate,
             Gzip = options.Gzip,
             WindowSeconds = seconds,

@@ -4,33 +4,33 @@ using Cluster.LoadGenerator.Sink;
 
 namespace Cluster.LoadGenerator.Measuring;
 
-/// <summary>The system under test at one moment. What could not be observed is null.</summary>
-/// <param name="CpuSeconds">Of the observed process, so far.</param>
-/// <param name="ResidentBytes">Of the observed process.</param>
-/// <param name="PendingBytes">Spans that wait for a decision, as the node itself says.</param>
+/// <summary>The system under test at one moment, the sum over all its nodes. What could not be observed is null.</summary>
+/// <param name="CpuSeconds">Of the observed processes, so far.</param>
+/// <param name="ResidentBytes">Of the observed processes.</param>
+/// <param name="PendingBytes">Spans that wait for a decision, as the nodes themselves say.</param>
 /// <param name="SlabBytes">Memory that the node keeps them in.</param>
 /// <param name="GcPauseSeconds">Of the node's garbage collector, so far.</param>
 /// <param name="Sink">What the sink got, and what it cost there.</param>
 internal sealed record Observation(
     double? CpuSeconds, long? ResidentBytes, double? PendingBytes, double? SlabBytes, double? GcPauseSeconds, SinkStatistics? Sink);
 
-/// <summary>Looks at the node under test (its process and its metrics page) and at the sink behind it.</summary>
-internal sealed class Observer(int? pid, Uri? metrics, Uri? sink) : IDisposable
+/// <summary>Looks at the nodes under test (their processes and metrics pages) and at the sink behind them.</summary>
+internal sealed class Observer(IReadOnlyList<int> pids, IReadOnlyList<Uri> metrics, Uri? sink) : IDisposable
 {
     private readonly HttpClient _client = new() { Timeout = TimeSpan.FromSeconds(5) };
-    private readonly ObservedProcess? _process = pid is { } id ? new ObservedProcess(id) : null;
+    private readonly ObservedProcess[] _processes = [.. pids.Select(pid => new ObservedProcess(pid))];
 
     /// <summary>Looks now.</summary>
     public async Task<Observation> ObserveAsync()
     {
-        double? cpu = _process?.CpuSeconds();
-        MetricsPage? page = await ScrapeAsync();
+        double? cpu = Total(_processes, process => process.CpuSeconds());
+        MetricsPage[] pages = await ScrapeAsync();
         return new Observation(
             cpu,
-            _process?.ResidentBytes(),
-            page?.Sum("actorsampling_pending_bytes"),
-            page?.Sum("actorsampling_slab_bytes"),
-            page?.Sum("actorsampling_gc_pause_seconds_total"),
+            (long?)Total(_processes, process => process.ResidentBytes()),
+            Total(pages, page => page.Sum("actorsampling_pending_bytes")),
+            Total(pages, page => page.Sum("actorsampling_slab_bytes")),
+            Total(pages, page => page.Sum("actorsampling_gc_pause_seconds_total")),
             sink is null ? null : await _client.GetFromJsonAsync<SinkStatistics>(new Uri(sink, "/stats")));
     }
 
@@ -78,21 +78,23 @@ internal sealed class Observer(int? pid, Uri? metrics, Uri? sink) : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _client.Dispose();
 
-    private async Task<MetricsPage?> ScrapeAsync()
+    private static double? Total<T>(IReadOnlyCollection<T> parts, Func<T, double?> value) => parts.Count == 0 ? null : parts.Sum(value);
+
+    private async Task<MetricsPage[]> ScrapeAsync()
     {
-        if (metrics is null)
+        List<MetricsPage> pages = [];
+        foreach (Uri page in metrics)
         {
-            return null;
+            try
+            {
+                pages.Add(MetricsPage.Parse(await _client.GetStringAsync(page)));
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+            {
+                // A node whose page is not there is measured from outside only.
+            }
         }
 
-        try
-        {
-            return MetricsPage.Parse(await _client.GetStringAsync(metrics));
-        }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
-        {
-            // A node whose page is not there is measured from outside only.
-            return null;
-        }
+        return [.. pages];
     }
 }

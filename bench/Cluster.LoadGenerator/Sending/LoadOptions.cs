@@ -6,13 +6,13 @@ namespace Cluster.LoadGenerator.Sending;
 /// <summary>What to send where, and how fast.</summary>
 internal sealed record LoadOptions
 {
-    /// <summary><c>grpc://host:port</c> or <c>http://host:port</c>.</summary>
-    public required Uri Target { get; init; }
+    /// <summary>One or more of <c>grpc://host:port</c> or <c>http://host:port</c>, all of one scheme. Connections are dealt out to them in turn.</summary>
+    public required IReadOnlyList<Uri> Targets { get; init; }
 
     /// <summary>Spans a second; 0 for a closed loop.</summary>
     public double Rate { get; init; }
 
-    /// <summary>gRPC connections. Over HTTP/1.1 there are as many as requests in flight.</summary>
+    /// <summary>gRPC connections, at least one a target. Over HTTP/1.1 there are as many as requests in flight.</summary>
     public int Connections { get; init; } = 4;
 
     /// <summary>Requests in flight, over all connections.</summary>
@@ -37,9 +37,13 @@ internal sealed record LoadOptions
     public ulong Seed { get; init; } = TraceWorkload.DefaultSeed;
 
     /// <summary>True for gRPC, false for HTTP.</summary>
-    public bool IsGrpc => Target.Scheme == "grpc";
+    public bool IsGrpc => Targets[0].Scheme == "grpc";
 
-    /// <summary>The target's address.</summary>
-    public IPEndPoint EndPoint =>
-        new(IPAddress.TryParse(Target.DnsSafeHost, out IPAddress? address) ? address : Dns.GetHostAddresses(Target.Host)[0], Target.Port);
+    /// <summary>The address of the target of a connection.</summary>
+    public IPEndPoint EndPoint(int connection)
+    {
+        Uri target = Targets[connection % Targets.Count];
+        return new IPEndPoint(
+            IPAddress.TryParse(target.DnsSafeHost, out IPAddress? address) ? address : Dns.GetHostAddresses(target.Host)[0], target.Port);
+    }
 }

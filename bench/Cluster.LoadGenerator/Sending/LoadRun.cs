@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using Cluster.LoadGenerator.Workload;
 
 namespace Cluster.LoadGenerator.Sending;
@@ -24,8 +25,8 @@ internal sealed class LoadRun
         var workload = TraceWorkload.Draw();
         RequestTemplate[] requests = [.. workload.Cells.SelectMany(cell => cell.Requests)];
         BytesPerSpan = requests.Sum(request => (double)request.Bytes.Length) / requests.Sum(request => request.SpanCount);
-        var grpc = new GrpcFormat(options.Target.Authority, options.Gzip);
-        WireFormat format = options.IsGrpc ? grpc : new Http1Format(options.Target.Authority);
+        var grpc = new GrpcFormat(options.Targets[0].Authority, options.Gzip);
+        WireFormat format = options.IsGrpc ? grpc : new Http1Format(options.Targets[0].Authority);
         Payloads payloads = options.Gzip
             ? CompressedPayloads.Prepare(workload, format, options.Seed, options.GzipMemoryBytes, options.MaxSpans)
             : new PatchedPayloads(workload, format, options.Seed);
@@ -37,16 +38,17 @@ internal sealed class LoadRun
             Seed = options.Seed,
         });
 
-        int connections = options.IsGrpc ? options.Connections : options.InFlight;
+        int connections = Math.Max(options.Targets.Count, options.IsGrpc ? options.Connections : options.InFlight);
         int capacity = Math.Max(1, options.InFlight / connections);
         _senders = new Sender[connections];
         for (int i = 0; i < connections; i++)
         {
+            IPEndPoint target = options.EndPoint(i);
             _senders[i] = new Sender(
                 _schedule,
                 completed => options.IsGrpc
-                    ? new GrpcConnection(options.EndPoint, grpc, payloads, capacity, completed)
-                    : new Http1Connection(options.EndPoint, payloads, completed),
+                    ? new GrpcConnection(target, grpc, payloads, capacity, completed)
+                    : new Http1Connection(target, payloads, completed),
                 () => Volatile.Read(ref _measuredFrom));
         }
     }

@@ -23,6 +23,10 @@ public sealed class ShardAllocation
     /// <summary>Who holds a shard.</summary>
     public ShardAssignment this[int shard] => _shards[shard];
 
+    /// <summary>Shards that nobody holds: what is known before anything is.</summary>
+    public static ShardAllocation Unowned(int shardCount) =>
+        new(0, Enumerable.Repeat(new ShardAssignment(default, 0, []), shardCount));
+
     /// <summary>All shards of one member, version 1, term 1, no replicas: what a node alone has.</summary>
     public static ShardAllocation Alone(MemberId member, int shardCount) =>
         new(1, Enumerable.Repeat(new ShardAssignment(member, 1, []), shardCount));

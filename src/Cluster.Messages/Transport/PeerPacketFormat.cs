@@ -21,6 +21,12 @@ public static class PeerPacketFormat
     /// <summary>Bytes before the messages.</summary>
     public const int HeaderSize = 8;
 
+    /// <summary>A packet of more than one message is at most so long, header included; one of a single message as long as that is.</summary>
+    public const int MaxGatheredSize = 128 << 10;
+
+    /// <summary>The most bytes of messages in a packet for one who takes messages of up to <paramref name="maxMessageBytes"/>.</summary>
+    public static int MaxLength(int maxMessageBytes) => Math.Max(maxMessageBytes, MaxGatheredSize - HeaderSize);
+
     /// <summary>Writes the header of the packet that <paramref name="packet"/> is, over its first bytes.</summary>
     public static void WriteHeader(Span<byte> packet)
     {

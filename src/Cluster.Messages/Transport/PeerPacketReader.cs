@@ -14,15 +14,17 @@ public ref struct PeerPacketReader(ReadOnlySpan<byte> messages)
     /// <summary>Whether the packet ends with bytes that are no whole message.</summary>
     public bool IsMalformed { get; private set; }
 
-    /// <summary>Whether a packet consists of whole messages. What is in their payloads is not looked at.</summary>
-    public static bool IsWellFormed(ReadOnlySpan<byte> messages)
+    /// <summary>How many messages a packet consists of; -1 when it does not. What is in their payloads is not looked at.</summary>
+    public static int Count(ReadOnlySpan<byte> messages)
     {
         PeerPacketReader reader = new(messages);
+        int count = 0;
         while (reader.TryRead(out _, out _))
         {
+            count++;
         }
 
-        return !reader.IsMalformed;
+        return reader.IsMalformed ? -1 : count;
     }
 
     /// <summary>Reads the next message.</summary>

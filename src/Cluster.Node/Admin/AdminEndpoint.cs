@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using Cluster.Gateway.Receivers.Hosting;
 using Cluster.Node.Telemetry;
@@ -6,16 +7,16 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 namespace Cluster.Node.Admin;
 
 /// <summary>
-/// The admin endpoint: read-only HTTP/JSON about this node (docs/admin.md). It is one more door of the Kestrel server that has the OTLP
-/// doors. It answers from snapshots and counters or asks the shards through their mailboxes, a few questions at a time and each with a
-/// time limit, so that it never slows intake. There is no authentication: it listens on loopback unless configured otherwise. Thread-safe.
+/// The admin endpoint: HTTP/JSON about this node and its cluster (docs/admin.md), read-only but for draining. It is one more door of the Kestrel
+/// server that has the OTLP doors. It answers from snapshots and counters or asks the shards through their mailboxes, a few questions at a time and
+/// each with a time limit, so that it never slows intake. There is no authentication: it listens on loopback unless configured otherwise.
+/// Thread-safe.
 /// </summary>
 public sealed class AdminEndpoint : IDisposable
 {
     /// <summary>Name of its door.</summary>
     public const string Name = "admin";
 
-    private const int MostQuestions = 4;
     private const int MostConnections = 100;
 
     /// <summary>Longest time for one answer, waiting for a turn included.</summary>
@@ -23,9 +24,8 @@ public sealed class AdminEndpoint : IDisposable
 
     private readonly bool _isLoopback;
     private readonly AdminRoutes _routes;
-    private readonly TimeProvider _time;
-    private readonly ILogger<AdminEndpoint> _logger;
-    private readonly SemaphoreSlim _turns = new(MostQuestions, MostQuestions);
+    private readonly AdminAnswers _answers;
+    private readonly AdminAnswers _answersToPeers;
 
     /// <summary>Makes it; nothing listens yet.</summary>
     /// <exception cref="FormatException"><see cref="AdminOptions.Endpoint"/> is no address.</exception>
@@ -35,12 +35,16 @@ public sealed class AdminEndpoint : IDisposable
         Door = options.Endpoint is null ? null : new Door(Name, options.Endpoint, HttpProtocols.Http1, null, HandleAsync);
         _isLoopback = Door is not null && Door.Resolve().All(address => IPAddress.IsLoopback(address.Address));
         _routes = new AdminRoutes(sources, time);
-        _time = time;
-        _logger = logger;
+        _answers = new AdminAnswers(time, logger);
+        _answersToPeers = new AdminAnswers(time, logger);
+        Questions = new AdminQuestions(_routes, _answersToPeers);
     }
 
     /// <summary>Where it listens; null when it is switched off.</summary>
     public Door? Door { get; }
+
+    /// <summary>Answers other nodes; also when the endpoint itself is switched off.</summary>
+    public AdminQuestions Questions { get; }
 
     internal AdminRoutes Routes => _routes;
 
@@ -70,6 +74,11 @@ public sealed class AdminEndpoint : IDisposable
         response.ContentLength = reply.Body.Length;
         response.Headers.CacheControl = "no-store";
         response.Headers.XContentTypeOptions = "nosniff";
+        if (reply.RetryAfterSeconds > 0)
+        {
+            response.Headers.RetryAfter = reply.RetryAfterSeconds.ToString(CultureInfo.InvariantCulture);
+        }
+
         if (!HttpMethods.IsHead(context.Request.Method))
         {
             await response.Body.WriteAsync(reply.Body, context.RequestAborted);
@@ -77,7 +86,11 @@ public sealed class AdminEndpoint : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _turns.Dispose();
+    public void Dispose()
+    {
+        _answers.Dispose();
+        _answersToPeers.Dispose();
+    }
 
     private async Task<AdminReply?> AnswerAsync(HttpContext context)
     {
@@ -99,59 +112,39 @@ public sealed class AdminEndpoint : IDisposable
                 StatusCodes.Status404NotFound, "No such path", $"There is no {Text.Shorten(path, 200)}; there are {all}.");
         }
 
-        if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
+        if (!route.Takes(request.Method))
         {
-            context.Response.Headers.Allow = "GET, HEAD";
+            context.Response.Headers.Allow = route.IsPost ? "POST" : "GET, HEAD";
             return AdminReply.Problem(
-                StatusCodes.Status405MethodNotAllowed, "Method not allowed", $"{route.Template} is read-only; use GET or HEAD.");
+                StatusCodes.Status405MethodNotAllowed,
+                "Method not allowed",
+                route.IsPost ? $"{route.Template} changes something; use POST." : $"{route.Template} is read-only; use GET or HEAD.");
         }
 
-        return (route.Query is null ? null : AdminQuery.CheckNames(request.Query, route.Template, route.Query))
-            ?? await AskAsync(context, route, parameter);
-    }
+        if (route.IsPost && !IsOwnOrigin(request))
+        {
+            return AdminReply.Problem(
+                StatusCodes.Status403Forbidden, "Wrong origin", "A page of another site asks for this; ask without an Origin header.");
+        }
 
-    private async Task<AdminReply?> AskAsync(HttpContext context, AdminRoute route, string parameter)
-    {
-        using CancellationTokenSource late = new(Timeout, _time);
-        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, context.RequestAborted);
-        bool turn = false;
+        if (route.Query is not null && AdminQuery.CheckNames(request.Query, route.Template, route.Query) is { } problem)
+        {
+            return problem;
+        }
+
         try
         {
-            if (route.AsksShards)
-            {
-                await _turns.WaitAsync(either.Token);
-                turn = true;
-            }
-
-            return await route.Answer(context.Request, parameter, either.Token);
+            return await _answers.AnswerAsync(route, request.Query, parameter, context.RequestAborted);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
             return null;
         }
-        catch (OperationCanceledException) when (late.IsCancellationRequested)
-        {
-            _logger.RequestTimedOut(route.Template, Timeout.TotalSeconds);
-            context.Response.Headers.RetryAfter = "1";
-            return AdminReply.Problem(
-                StatusCodes.Status503ServiceUnavailable, "No answer in time", $"The shards did not answer within {Timeout.TotalSeconds} seconds; try again.");
-        }
-#pragma warning disable CA1031 // Whatever one answer runs into must not end the node or the connection.
-        catch (Exception exception)
-#pragma warning restore CA1031
-        {
-            _logger.RequestFailed(route.Template, exception);
-            return AdminReply.Problem(
-                StatusCodes.Status500InternalServerError, "Internal error", "The answer could not be made; the node's log says why.");
-        }
-        finally
-        {
-            if (turn)
-            {
-                _turns.Release();
-            }
-        }
     }
+
+    /// <summary>A browser says which site's page a POST comes from; others say nothing.</summary>
+    private static bool IsOwnOrigin(HttpRequest request) =>
+        request.Headers.Origin is not [{ } origin] || origin.Equals($"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>
     /// A web page that has its own name resolve to this machine (DNS rebinding) could read traces through a browser here. On loopback,

@@ -27,11 +27,27 @@ internal sealed record NodeConfigurationJson(
     string Processor, int Shards, int Workers, double DecisionWaitSeconds, double DecisionWaitAfterRootReceivedSeconds, double SettleSeconds,
     long SampledCacheSize, long NonSampledCacheSize, IReadOnlyList<string> Policies, IReadOnlyList<string> Exporters);
 
-internal sealed record ShardsJson(IReadOnlyList<ShardJson> Shards);
+internal sealed record ClusterJson(
+    string Mode, string? Name, string Self, string? Coordinator, long? AllocationVersion, double? LeaseRemainingSeconds, bool? Fenced,
+    ClusterSettingsJson? Settings, ClusterShardsJson? Shards, IReadOnlyList<MemberJson> Members);
+
+internal sealed record ClusterSettingsJson(int Shards, int Replicas, int MinInSync, double LeaseTtlSeconds, double ReplicaTimeoutSeconds);
+
+internal sealed record ClusterShardsJson(int Total, int Unowned, int WithoutInSyncCopy, int Moving);
+
+internal sealed record MemberJson(
+    string Id, string Incarnation, string Address, string Zone, IReadOnlyList<string> Roles, double Capacity, bool Leaving, string Version,
+    string? Gateway, string? Admin, int Primaries, int Copies, int InSyncCopies);
+
+internal sealed record DrainJson(string Node, string State, int Primaries, int Copies);
+
+internal sealed record ShardsJson(IReadOnlyList<ShardJson> Shards, IReadOnlyList<string> Unanswered);
 
 internal sealed record ShardJson(
-    int Id, int Traces, long Spans, long Bytes, double? OldestSeconds, long Decided, long Sampled, long NotSampled, long Dropped, long Refused,
-    int Remembered);
+    int Id, string? Primary, long Term, IReadOnlyList<CopyJson> Replicas, bool Moving, int? Traces, long? Spans, long? Bytes,
+    double? OldestSeconds, long? Decided, long? Sampled, long? NotSampled, long? Dropped, long? Refused, int? Remembered);
+
+internal sealed record CopyJson(string Node, bool InSync);
 
 internal sealed record PendingTracesJson(string State, string Sort, int Limit, IReadOnlyList<PendingTraceJson> Traces);
 
@@ -45,7 +61,7 @@ internal sealed record DecidedTraceJson(
     DateTimeOffset DecidedAt);
 
 internal sealed record TraceJson(
-    string TraceId, string State, PendingTraceJson? Pending, DecidedTraceJson? Decided, IReadOnlyList<VoteJson> Votes,
+    string TraceId, string Node, string State, PendingTraceJson? Pending, DecidedTraceJson? Decided, IReadOnlyList<VoteJson> Votes,
     IReadOnlyList<SpanJson> Spans, int SpansNotShown);
 
 internal sealed record VoteJson(string Policy, string Type, string Vote, string Reason);
@@ -88,6 +104,8 @@ internal sealed record DoorJson(
 [JsonSerializable(typeof(ProblemJson))]
 [JsonSerializable(typeof(StatusJson))]
 [JsonSerializable(typeof(NodeJson))]
+[JsonSerializable(typeof(ClusterJson))]
+[JsonSerializable(typeof(DrainJson))]
 [JsonSerializable(typeof(ShardsJson))]
 [JsonSerializable(typeof(ShardJson))]
 [JsonSerializable(typeof(PendingTracesJson))]
@@ -98,11 +116,16 @@ internal sealed record DoorJson(
 [JsonSerializable(typeof(ExportersJson))]
 internal sealed partial class AdminJsonContext : JsonSerializerContext;
 
-/// <summary>The one instance, which writes <c>&gt;=</c> and letters of all scripts as they are: the answers are never part of a web page.</summary>
+/// <summary>
+/// The one instance, which writes <c>&gt;=</c> and letters of all scripts as they are, since the answers are never part of a web page, and
+/// which reads nothing that lacks a part.
+/// </summary>
 internal static class AdminJson
 {
     public static AdminJsonContext Default { get; } = new(new JsonSerializerOptions(AdminJsonContext.Default.Options)
     {
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
     });
 }

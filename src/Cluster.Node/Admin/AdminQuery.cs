@@ -44,6 +44,15 @@ internal static class AdminQuery
             : AdminReply.BadParameter($"Unknown {name} '{Text.Shorten(value, 100)}'; it is one of {string.Join(", ", choices)}.");
     }
 
+    /// <summary>True or false, false when not given.</summary>
+    /// <returns>What is wrong; null when nothing is.</returns>
+    public static AdminReply? Flag(IQueryCollection query, string name, out bool value)
+    {
+        AdminReply? problem = Choice(query, name, ["false", "true"], out string text);
+        value = text == "true";
+        return problem;
+    }
+
     /// <summary>A whole number.</summary>
     /// <returns>What is wrong; null when nothing is.</returns>
     public static AdminReply? Number(IQueryCollection query, string name, int fallback, int least, int most, out int value)

@@ -10,7 +10,10 @@ namespace Cluster.Node.Admin;
 /// <param name="Body">What to send.</param>
 internal sealed record AdminReply(int Status, string ContentType, byte[] Body)
 {
-    /// <summary>200 with JSON.</summary>
+    /// <summary>Seconds after which to try again; 0 for no hint.</summary>
+    public int RetryAfterSeconds { get; init; }
+
+    /// <summary>JSON, 200 unless said otherwise.</summary>
     public static AdminReply Json<T>(T value, JsonTypeInfo<T> type, int status = StatusCodes.Status200OK, string contentType = "application/json") =>
         new(status, contentType, JsonSerializer.SerializeToUtf8Bytes(value, type));
 
@@ -22,7 +25,15 @@ internal sealed record AdminReply(int Status, string ContentType, byte[] Body)
     /// <param name="title">What kind of problem.</param>
     /// <param name="detail">What is wrong here, and what would be right.</param>
     public static AdminReply Problem(int status, string title, string detail) =>
-        Json(new ProblemJson("about:blank", title, status, detail), AdminJson.Default.ProblemJson, status, "application/problem+json");
+        Problem(new ProblemJson("about:blank", title, status, detail));
+
+    /// <summary>What another node said is wrong.</summary>
+    public static AdminReply Problem(ProblemJson problem) =>
+        Json(problem, AdminJson.Default.ProblemJson, problem.Status, "application/problem+json");
+
+    /// <summary>503 for what may answer a little later.</summary>
+    public static AdminReply NoAnswer(string detail) =>
+        Problem(StatusCodes.Status503ServiceUnavailable, "No answer in time", detail) with { RetryAfterSeconds = 1 };
 
     /// <summary>400 for a parameter.</summary>
     public static AdminReply BadParameter(string detail) => Problem(StatusCodes.Status400BadRequest, "Bad parameter", detail);

@@ -14,6 +14,9 @@ public sealed record AdminSources
     /// <summary>The shards.</summary>
     public required IShardInspection Shards { get; init; }
 
+    /// <summary>The cluster; null for a node alone.</summary>
+    public ClusterSources? Cluster { get; init; }
+
     /// <summary>The doors' counters.</summary>
     public required Func<GatewaySnapshot> Gateway { get; init; }
 

@@ -8,7 +8,7 @@ internal sealed class NodePages(AdminSources sources, TimeProvider time)
 {
     private static readonly byte[] Document = ReadDocument();
 
-    private readonly MetricsPage _metrics = new(sources.Node, sources.Shards, sources.Gateway, sources.Exporters, sources.Process);
+    private readonly MetricsPage _metrics = new(sources.Node, sources.Shards, sources.Gateway, sources.Exporters, sources.Process, sources.Cluster);
 
     /// <summary>Alive: it could answer.</summary>
     public static AdminReply Health() => AdminReply.Json(new StatusJson("ok"), AdminJson.Default.StatusJson);

@@ -1,13 +1,14 @@
 using System.Globalization;
 using Cluster.Messages.Identity;
+using Cluster.Messages.Sharding;
 using Cluster.Node.Telemetry;
 using Cluster.Sampling.Decisions;
 using Cluster.Sharding.Region;
 
 namespace Cluster.Node.Admin;
 
-/// <summary>Traces of this node: pending ones, the latest decisions, and one in full.</summary>
-internal sealed class TracePages(AdminSources sources)
+/// <summary>Traces of this node, pending ones and the latest decisions; and one in full, wherever it is.</summary>
+internal sealed class TracePages(AdminSources sources, PeerQuestions? peers)
 {
     /// <summary>Query parameters of the list.</summary>
     public static readonly IReadOnlyList<string> Parameters = ["state", "sort", "limit"];
@@ -56,12 +57,29 @@ internal sealed class TracePages(AdminSources sources)
             new DecidedTracesJson(state, limit, [.. decided.Take(limit).Select(Describe)]), AdminJson.Default.DecidedTracesJson);
     }
 
-    /// <summary>Everything known of one trace.</summary>
-    public async Task<AdminReply> GetAsync(string text, CancellationToken cancellationToken)
+    /// <summary>Everything known of one trace, from the node that owns its shard.</summary>
+    public async Task<AdminReply> GetAsync(string text, IQueryCollection query, CancellationToken cancellationToken)
     {
         if (!TraceId.TryParse(text, out TraceId traceId) || !traceId.IsValid)
         {
             return AdminReply.BadParameter($"'{Text.Shorten(text, 100)}' is no trace ID; it is 32 hexadecimal digits, not all zero.");
+        }
+
+        if (AdminQuery.Flag(query, "local", out bool local) is { } problem)
+        {
+            return problem;
+        }
+
+        if (!local && sources.Cluster is { View.Snapshot: { Allocation.ShardCount: > 0 } snapshot })
+        {
+            int shard = traceId.Shard(snapshot.Allocation.ShardCount);
+            MemberId primary = snapshot.Allocation[shard].Primary;
+            if (primary != snapshot.Self)
+            {
+                return snapshot.Find(primary) is null
+                    ? AdminReply.NoAnswer($"Trace {traceId} is in shard {shard}, which nobody owns at the moment; try again.")
+                    : await AskOwnerAsync(primary, traceId, cancellationToken);
+            }
         }
 
         TraceStatus? trace = await sources.Shards.GetTraceAsync(traceId, cancellationToken).WaitAsync(cancellationToken);
@@ -73,11 +91,21 @@ internal sealed class TracePages(AdminSources sources)
             : AdminReply.Json(Describe(traceId, trace), AdminJson.Default.TraceJson);
     }
 
-    private static TraceJson Describe(TraceId traceId, TraceStatus trace)
+    private async Task<AdminReply> AskOwnerAsync(MemberId owner, TraceId traceId, CancellationToken cancellationToken)
+    {
+        (TraceJson? trace, ProblemJson? problem) =
+            await peers!.AskAsync(owner, $"/api/traces/{traceId}?local=true", AdminJson.Default.TraceJson, cancellationToken);
+        return trace is not null ? AdminReply.Json(trace, AdminJson.Default.TraceJson)
+            : problem is not null ? AdminReply.Problem(problem)
+            : AdminReply.NoAnswer($"Trace {traceId} is on {owner.Node}, which did not answer; try again.");
+    }
+
+    private TraceJson Describe(TraceId traceId, TraceStatus trace)
     {
         int shown = Math.Min(trace.Spans.Count, MostTraces);
         return new TraceJson(
             traceId.ToString(),
+            sources.Node.Id,
             trace.Decided is { } decided ? Names.Of(decided.Decision) : "pending",
             trace.Pending is null ? null : Describe(trace.Pending),
             trace.Decided is null ? null : Describe(trace.Decided),

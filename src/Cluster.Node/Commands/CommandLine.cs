@@ -21,9 +21,16 @@ public sealed record CommandEnvironment
 
     /// <summary>Memory that the process may use, in bytes.</summary>
     public long AvailableMemoryBytes { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
+    /// <summary>Its name, address and files.</summary>
+    public LocalMachine Machine { get; init; } = LocalMachine.Current;
+
+    /// <summary>Makes what carries requests to a node's admin endpoint.</summary>
+    public Func<HttpMessageHandler> Http { get; init; } = () => new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(5) };
 }
 
-/// <summary>The command line <c>actorsampling</c>: <c>run</c> (also without a verb), <c>validate</c>, <c>policies test</c>.</summary>
+/// <summary>The command line <c>actorsampling</c>: <c>run</c> (also without a verb), <c>validate</c>, <c>policies test</c>,
+/// <c>cluster status|shards|drain|ready</c>.</summary>
 public static class CommandLine
 {
     /// <summary>Exit code: all is good.</summary>
@@ -47,6 +54,7 @@ public static class CommandLine
         Command policies = new("policies", "Work with sampling policies.");
         policies.Add(PoliciesTestCommand.Create(environment));
         root.Add(policies);
+        root.Add(ClusterCommand.Create(environment));
         return root;
     }
 

@@ -34,6 +34,11 @@ internal static class ConfigurationSummary
             yield return (i == 0 ? "exports" : "", $"{configuration.Exporters[i].Id}: {Describe(configuration.Exporters[i])}");
         }
 
+        foreach (var line in configuration.Cluster is { } cluster ? Cluster(cluster) : [])
+        {
+            yield return line;
+        }
+
         yield return ("admin", configuration.Admin.Endpoint is { } admin ? $"http://{admin}" : "off");
         (string soft, string hard) = (Size(configuration.Sharding.MemorySoftBytes), Size(configuration.Sharding.MemoryHardBytes));
         yield return ("memory", $"traces wait in up to {soft}, never more than {hard}");
@@ -68,6 +73,22 @@ internal static class ConfigurationSummary
         yield return ("decides", $"{GoDuration.Format(sharding.DecisionWait)} after a trace's first span{sooner}");
         yield return ("", $"up to {sharding.NumTraces} traces wait");
         yield return ("", $"{sharding.SampledCacheSize} sampled and {sharding.NonSampledCacheSize} other decisions are remembered");
+    }
+
+    private static IEnumerable<(string Name, string Text)> Cluster(ClusterOptions cluster)
+    {
+        string does = (cluster.IsGateway, cluster.HoldsShards) switch
+        {
+            (true, false) => ", without shards",
+            (false, true) => ", doors closed",
+            _ => "",
+        };
+        string where = $"{cluster.AdvertisedAddress(0)}{(cluster.PeerTls is null ? "" : ", mutual TLS")}";
+        yield return ("cluster", $"{cluster.Name}, as {cluster.NodeId}{does}; peers connect to {where}");
+        yield return ("", $"etcd at {string.Join(", ", cluster.Etcd.Endpoints.Select(endpoint => endpoint.GetLeftPart(UriPartial.Authority)))}");
+        string replicas = cluster.Replicas switch { 0 => "no replica", 1 => "1 replica", var number => $"{number} replicas" };
+        string lease = GoDuration.Format(cluster.LeaseTimeToLive);
+        yield return ("", $"{cluster.Shards} shards with {replicas}, {cluster.MinInSync} in sync at least; a silent node is dead after {lease}");
     }
 
     private static string Describe(ExporterOptions exporter) => exporter switch

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Cluster.Node.Configuration;
+using Cluster.Node.Telemetry;
 using Cluster.Sampling.Configuration;
 using Cluster.Sampling.Decisions;
 
@@ -118,12 +119,12 @@ internal static class PoliciesTestCommand
     {
         if (traces.InvalidSpans > 0)
         {
-            error.WriteLine($"passed over, for an invalid trace or span ID: {traces.InvalidSpans} spans");
+            error.WriteLine($"passed over, for an invalid trace or span ID: {Text.Count(traces.InvalidSpans, "span")}");
         }
 
         if (traces.RepeatedSpans > 0)
         {
-            error.WriteLine($"counted once, being there several times: {traces.RepeatedSpans} spans");
+            error.WriteLine($"counted once, being there several times: {Text.Count(traces.RepeatedSpans, "span")}");
         }
     }
 }

@@ -19,18 +19,27 @@ internal static class RunCommand
         Option<string?> http = Address("--otlp-http", "Listen for OTLP/HTTP here instead of where the configuration says.");
         Option<string?> admin = Address("--admin", "Serve the admin endpoint here instead of where the configuration says.");
         Option<bool> demo = new("--demo") { Description = "Also feed the node a small microservice workload over its own OTLP/HTTP door." };
+        Option<string?> store = Text("--cluster", "etcd://HOST:PORT[,HOST:PORT...]", "Join the cluster in this etcd; etcds:// for TLS.");
+        Option<string?> name = Text("--name", "NAME", "Name of the cluster.");
+        Option<string?> advertise = Text("--advertise", "HOST[:PORT]", "Where other nodes of the cluster connect to this one.");
+        Option<string?> nodeId = Text("--node-id", "ID", "Name of this node in the cluster; default: the machine's.");
+        Option<string?> peer = Address("--peer", "Listen for other nodes here; default: what is advertised, port 4320.");
         Command verb = new("run", "Start a node. The default.");
+        Option[] options = [config, grpc, http, admin, demo, store, name, advertise, nodeId, peer];
         foreach (Command command in (Command[])[root, verb])
         {
-            command.Add(config);
-            command.Add(grpc);
-            command.Add(http);
-            command.Add(admin);
-            command.Add(demo);
+            foreach (Option option in options)
+            {
+                command.Add(option);
+            }
+
             command.SetAction((parsed, cancellationToken) =>
             {
-                ListenOverrides listen = new(parsed.GetValue(grpc), parsed.GetValue(http), parsed.GetValue(admin));
-                return RunAsync(parsed.GetValue(config), listen, parsed.GetValue(demo), run, environment, parsed.InvocationConfiguration.Error, cancellationToken);
+                ClusterOverrides cluster = new(
+                    parsed.GetValue(store), parsed.GetValue(name), parsed.GetValue(advertise), parsed.GetValue(nodeId), parsed.GetValue(peer));
+                CommandLineOverrides given = new(parsed.GetValue(grpc), parsed.GetValue(http), parsed.GetValue(admin), cluster);
+                TextWriter error = parsed.InvocationConfiguration.Error;
+                return RunAsync(parsed.GetValue(config), given, parsed.GetValue(demo), run, environment, error, cancellationToken);
             });
         }
 
@@ -39,7 +48,7 @@ internal static class RunCommand
 
     private static async Task<int> RunAsync(
         string? path,
-        ListenOverrides listen,
+        CommandLineOverrides given,
         bool demo,
         RunNode run,
         CommandEnvironment environment,
@@ -53,8 +62,8 @@ internal static class RunCommand
         }
 
         ConfigurationErrors errors = new();
-        NodeConfiguration? configuration =
-            NodeConfigurationReader.Read(source.Yaml, environment.Variable, environment.AvailableMemoryBytes, errors, listen);
+        NodeConfiguration? configuration = NodeConfigurationReader.Read(
+            source.Yaml, environment.Variable, environment.AvailableMemoryBytes, errors, given, environment.Machine);
         if (configuration is null)
         {
             CommandLine.Print(source, errors.All, error);
@@ -63,6 +72,8 @@ internal static class RunCommand
 
         return await run(configuration with { Demo = demo }, errors.All, cancellationToken);
     }
+
+    private static Option<string?> Text(string name, string value, string description) => new(name) { Description = description, HelpName = value };
 
     /// <summary>An address that cannot be one is a wrong command line, not a wrong file.</summary>
     private static Option<string?> Address(string name, string description)

@@ -15,18 +15,31 @@ internal static class TraceFile
 
     private const int DeepestJson = 256;
 
+    /// <summary>No request begins so: field 3 of wire type 7 does not exist.</summary>
+    private static ReadOnlySpan<byte> GzipMagic => [0x1F, 0x8B];
+
     /// <summary>Reads the file into <paramref name="traces"/>.</summary>
-    /// <returns>Null, or what is wrong: <c>FILE:LINE: problem</c> for JSON, <c>FILE: problem</c> for protobuf.</returns>
+    /// <returns>Null, or what is wrong: <c>FILE:LINE: problem</c> for JSON, else <c>FILE: problem</c>.</returns>
     /// <exception cref="IOException">It cannot be read, or is too large.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public static string? Read(string path, TraceCollection traces)
     {
+        if (Directory.Exists(path))
+        {
+            throw new IOException("it is a directory; name a file");
+        }
+
         if (new FileInfo(path) is { Exists: true, Length: > LargestFileBytes })
         {
             throw new IOException($"larger than {LargestFileBytes >> 20} MiB");
         }
 
         ReadOnlySpan<byte> bytes = File.ReadAllBytes(path);
+        if (bytes.StartsWith(GzipMagic))
+        {
+            return $"{path}: is compressed with gzip; unpack it first: gzip -dk {path}";
+        }
+
         if (bytes.StartsWith("\uFEFF"u8))
         {
             bytes = bytes[3..];

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Cluster.Node.Configuration;
+using Cluster.Node.Telemetry;
 using Cluster.Sampling.Configuration;
 
 namespace Cluster.Node.Commands;
@@ -26,8 +27,8 @@ internal static class ValidateCommand
         }
 
         ConfigurationErrors errors = new();
-        NodeConfiguration? configuration =
-            NodeConfigurationReader.Read(source.Yaml, environment.Variable, environment.AvailableMemoryBytes, errors);
+        NodeConfiguration? configuration = NodeConfigurationReader.Read(
+            source.Yaml, environment.Variable, environment.AvailableMemoryBytes, errors, machine: environment.Machine);
         ConfigurationError[] wrong = [.. errors.All.Where(e => e.Severity == ConfigurationSeverity.Error)];
         ConfigurationError[] warnings = [.. errors.All.Where(e => e.Severity == ConfigurationSeverity.Warning)];
         CommandLine.Print(source, wrong, error);
@@ -52,10 +53,5 @@ internal static class ValidateCommand
         return configuration is null ? CommandLine.FoundWrong : CommandLine.Good;
     }
 
-    private static string Count(int number, string what) => number switch
-    {
-        0 => $"no {what}s",
-        1 => $"1 {what}",
-        _ => $"{number} {what}s",
-    };
+    private static string Count(int number, string what) => number == 0 ? $"no {what}s" : Text.Count(number, what);
 }

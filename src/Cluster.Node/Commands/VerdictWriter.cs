@@ -98,7 +98,7 @@ internal sealed class TextVerdictWriter(TextWriter output, bool explain) : Verdi
 
         (int sampled, int dropped) = (_decisions[(int)Decision.Sampled], _decisions[(int)Decision.Dropped]);
         int all = _decisions.Sum();
-        output.WriteLine($"{all} traces: {sampled} sampled, {all - sampled - dropped} not sampled, {dropped} dropped");
+        output.WriteLine($"{Text.Count(all, "trace")}: {sampled} sampled, {all - sampled - dropped} not sampled, {dropped} dropped");
     }
 
     private void Row(string trace, string spans, string duration, string decision, string policy) =>

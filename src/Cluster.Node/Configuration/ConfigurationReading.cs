@@ -3,7 +3,9 @@ using Cluster.Sampling.Configuration;
 namespace Cluster.Node.Configuration;
 
 /// <summary>What the readers of the parts of one file share.</summary>
-internal sealed class ConfigurationReading(ConfigurationErrors errors)
+/// <param name="errors">Where findings go.</param>
+/// <param name="fileExists">Whether a file that is named is there; null does not look.</param>
+internal sealed class ConfigurationReading(ConfigurationErrors errors, Func<string, bool>? fileExists = null)
 {
     /// <summary>Bytes that a span is taken to have where the Collector counts spans and this node counts bytes.</summary>
     public const int BytesPerSpan = 512;
@@ -16,6 +18,18 @@ internal sealed class ConfigurationReading(ConfigurationErrors errors)
 
     /// <summary>Every path that was read or would have been, present or not: what the reference page has to name.</summary>
     public SortedSet<string> KnownPaths { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Reports a file that is named and not there: a node reads such files at its start, and could not start.</summary>
+    /// <param name="section">The block.</param>
+    /// <param name="key">The key that names it.</param>
+    /// <param name="path">What the key says; null or empty when it says nothing.</param>
+    public void RequireFile(ConfigurationSection section, string key, string? path)
+    {
+        if (fileExists is not null && !string.IsNullOrEmpty(path) && !fileExists(path))
+        {
+            section.Error(key, $"there is no file '{path}'", "put it there, or correct the path");
+        }
+    }
 
     /// <summary>Ends the reading of a section: reports the keys that nobody asked for.</summary>
     public void Close(ConfigurationSection section)

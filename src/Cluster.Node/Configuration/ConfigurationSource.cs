@@ -23,6 +23,11 @@ public sealed record ConfigurationSource(string Name, string Yaml)
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public static ConfigurationSource FromFile(string path)
     {
+        if (Directory.Exists(path))
+        {
+            throw new IOException("it is a directory; name a file");
+        }
+
         if (new FileInfo(path) is { Exists: true, Length: > LargestFileBytes })
         {
             throw new IOException($"larger than {LargestFileBytes >> 20} MiB");

@@ -43,6 +43,9 @@ internal readonly record struct HostPort(string Host, int Port)
         return true;
     }
 
+    /// <summary>True for an IP address, false for a name.</summary>
+    public bool IsIp => Ip is not null;
+
     /// <summary>True for an address that stands for every interface of the machine.</summary>
     public bool IsAny => Host.Length == 0 || Ip is { } ip && (ip.Equals(IPAddress.Any) || ip.Equals(IPAddress.IPv6Any));
 

@@ -30,6 +30,9 @@ public sealed record NodeConfiguration
     /// <summary><c>admin</c>.</summary>
     public required AdminOptions Admin { get; init; }
 
+    /// <summary><c>cluster</c>; null for a node alone.</summary>
+    public ClusterOptions? Cluster { get; init; }
+
     /// <summary><c>logging</c>.</summary>
     public required LoggingOptions Logging { get; init; }
 

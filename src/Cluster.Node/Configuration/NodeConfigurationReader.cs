@@ -17,19 +17,32 @@ public static class NodeConfigurationReader
     /// <param name="environment">The value of an environment variable; null when it is not set.</param>
     /// <param name="availableMemoryBytes">Memory that the process may use; half of it is the default of <c>limits.memory_soft</c>.</param>
     /// <param name="errors">Where errors and warnings go.</param>
-    /// <param name="listen">Addresses from the command line; null for none.</param>
+    /// <param name="given">What the command line says in place of the file; null for nothing.</param>
+    /// <param name="machine">The machine it is for; null for this one.</param>
     /// <returns>Null when there is an error.</returns>
     public static NodeConfiguration? Read(
         string yaml,
         Func<string, string?> environment,
         long availableMemoryBytes,
         ConfigurationErrors errors,
-        ListenOverrides? listen = null) =>
-        Read(yaml, environment, availableMemoryBytes, listen ?? new ListenOverrides(), new ConfigurationReading(errors));
+        CommandLineOverrides? given = null,
+        LocalMachine? machine = null) =>
+        Read(
+            yaml,
+            environment,
+            availableMemoryBytes,
+            given ?? new CommandLineOverrides(),
+            machine ?? LocalMachine.Current,
+            new ConfigurationReading(errors, (machine ?? LocalMachine.Current).FileExists));
 
     /// <summary>Reads the file, noting in <paramref name="reading"/> what it knows.</summary>
     internal static NodeConfiguration? Read(
-        string yaml, Func<string, string?> environment, long availableMemoryBytes, ListenOverrides listen, ConfigurationReading reading)
+        string yaml,
+        Func<string, string?> environment,
+        long availableMemoryBytes,
+        CommandLineOverrides given,
+        LocalMachine machine,
+        ConfigurationReading reading)
     {
         ConfigurationErrors errors = reading.Errors;
         if (ConfigurationSection.Parse(yaml, errors, new EnvironmentExpansion(environment, errors).Expand) is not { } root)
@@ -38,19 +51,29 @@ public static class NodeConfigurationReader
         }
 
         Pipeline? pipeline = PipelineReader.Read(root, reading);
-        ReceiverBlock? receiver = ReadReceivers(root, pipeline, listen, reading);
+        ReceiverBlock? receiver = ReadReceivers(root, pipeline, given, reading);
         ProcessorBlocks? processors = ProcessorReader.Read(root, pipeline, reading);
         IReadOnlyList<ExporterBlock> exporters = ExporterReader.Read(root, pipeline, processors?.Batch, reading);
 
+        List<Listener> peers = [];
+        ClusterOptions? cluster = ClusterReader.Read(root, given.Cluster ?? new ClusterOverrides(), machine, peers, reading);
+        if (cluster is { IsGateway: false })
+        {
+            receiver = RelationChecks.CloseDoors(receiver, errors);
+        }
+
         List<Listener> listeners = [.. receiver?.Listeners ?? []];
         ShardRegionOptions sharding = processors?.Sharding ?? new ShardRegionOptions();
-        AdminOptions admin = OwnBlocksReader.ReadAdmin(root, listen, listeners, reading);
+        AdminOptions admin = OwnBlocksReader.ReadAdmin(root, given, listeners, reading);
+        listeners.AddRange(peers);
         GatewayLimits limits = OwnBlocksReader.ReadLimits(root, availableMemoryBytes, reading, ref sharding);
         OwnBlocksReader.ReadSharding(root, reading, ref sharding);
+        sharding = cluster is null ? sharding : sharding with { ShardCount = cluster.Shards };
         LoggingOptions logging = OwnBlocksReader.ReadLogging(root, reading);
         reading.Close(root);
 
         RelationChecks.CheckAddresses(listeners, exporters, errors);
+        RelationChecks.CheckRoles(cluster, admin, root);
         RelationChecks.CheckQueues(exporters, availableMemoryBytes, errors);
         if (receiver is not null)
         {
@@ -71,12 +94,13 @@ public static class NodeConfigurationReader
             ProcessorId = processors.Id,
             Exporters = [.. exporters.Select(e => e.Options!)],
             Admin = admin,
+            Cluster = cluster,
             Logging = logging,
         };
     }
 
     private static ReceiverBlock? ReadReceivers(
-        ConfigurationSection root, Pipeline? pipeline, ListenOverrides listen, ConfigurationReading reading)
+        ConfigurationSection root, Pipeline? pipeline, CommandLineOverrides given, ConfigurationReading reading)
     {
         ConfigurationSection? receivers = root.Section("receivers");
         ReceiverBlock? chosen = null;
@@ -99,7 +123,7 @@ public static class NodeConfigurationReader
                     continue;
                 }
 
-                ReceiverBlock block = ReceiverReader.Read(section, used ? listen : new ListenOverrides(), reading);
+                ReceiverBlock block = ReceiverReader.Read(section, used ? given : new CommandLineOverrides(), reading);
                 if (used && chosen is not null)
                 {
                     receivers.Error(id, $"is a second OTLP receiver, after {chosenId}", "keep one; it takes gRPC and HTTP");

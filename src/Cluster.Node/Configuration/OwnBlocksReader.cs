@@ -12,20 +12,20 @@ internal static class OwnBlocksReader
 {
     /// <summary>Reads <c>admin</c>.</summary>
     public static AdminOptions ReadAdmin(
-        ConfigurationSection root, ListenOverrides listen, List<Listener> listeners, ConfigurationReading reading)
+        ConfigurationSection root, CommandLineOverrides given, List<Listener> listeners, ConfigurationReading reading)
     {
         AdminOptions defaults = new();
         if (root.Section("admin") is not { } admin)
         {
             return new AdminOptions
             {
-                Endpoint = ReceiverReader.Listen("admin", Nothing(root), listen.Admin, "--admin", defaults.Endpoint!, listeners),
+                Endpoint = ReceiverReader.Listen("admin", Nothing(root), given.Admin, "--admin", defaults.Endpoint!, listeners),
             };
         }
 
-        bool enabled = admin.Bool("enabled", true) || listen.Admin is not null;
+        bool enabled = admin.Bool("enabled", true) || given.Admin is not null;
         List<Listener> found = [];
-        string endpoint = ReceiverReader.Listen("admin", admin, listen.Admin, "--admin", defaults.Endpoint!, found);
+        string endpoint = ReceiverReader.Listen("admin", admin, given.Admin, "--admin", defaults.Endpoint!, found);
         reading.Close(admin);
         if (enabled)
         {

@@ -19,26 +19,26 @@ internal static class ReceiverReader
     private const int LargestMebibytes = 1024;
 
     /// <summary>Reads one <c>otlp</c> block. Addresses given on the command line take the place of those in the file.</summary>
-    public static ReceiverBlock Read(ConfigurationSection section, ListenOverrides listen, ConfigurationReading reading)
+    public static ReceiverBlock Read(ConfigurationSection section, CommandLineOverrides given, ConfigurationReading reading)
     {
         List<Listener> listeners = [];
         OtlpGrpcOptions? grpc = null;
         OtlpHttpOptions? http = null;
         if (section.Section("protocols") is { } protocols)
         {
-            grpc = protocols.Section("grpc") is { } g ? ReadGrpc(g, listen.OtlpGrpc, listeners, reading) : null;
-            http = protocols.Section("http") is { } h ? ReadHttp(h, listen.OtlpHttp, listeners, reading) : null;
+            grpc = protocols.Section("grpc") is { } g ? ReadGrpc(g, given.OtlpGrpc, listeners, reading) : null;
+            http = protocols.Section("http") is { } h ? ReadHttp(h, given.OtlpHttp, listeners, reading) : null;
             reading.Close(protocols);
         }
 
-        if (grpc is null && listen.OtlpGrpc is not null)
+        if (grpc is null && given.OtlpGrpc is not null)
         {
-            grpc = new OtlpGrpcOptions { Endpoint = Listen("OTLP/gRPC", section, listen.OtlpGrpc, "--otlp-grpc", "", listeners) };
+            grpc = new OtlpGrpcOptions { Endpoint = Listen("OTLP/gRPC", section, given.OtlpGrpc, "--otlp-grpc", "", listeners) };
         }
 
-        if (http is null && listen.OtlpHttp is not null)
+        if (http is null && given.OtlpHttp is not null)
         {
-            http = new OtlpHttpOptions { Endpoint = Listen("OTLP/HTTP", section, listen.OtlpHttp, "--otlp-http", "", listeners) };
+            http = new OtlpHttpOptions { Endpoint = Listen("OTLP/HTTP", section, given.OtlpHttp, "--otlp-http", "", listeners) };
         }
 
         if (grpc is null && http is null)

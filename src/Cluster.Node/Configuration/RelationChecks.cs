@@ -1,4 +1,5 @@
 using Cluster.Gateway.Receivers.Otlp;
+using Cluster.Node.Admin;
 using Cluster.Node.Exporters;
 using Cluster.Sampling.Configuration;
 
@@ -32,6 +33,35 @@ internal static class RelationChecks
                     $"{target} is this node's own {own.Name} address: kept traces would come back for ever",
                     "name the back end's address");
             }
+        }
+    }
+
+    /// <summary>A node without the role <c>gateway</c> has the doors of the file, so that one file fits all nodes, but keeps them closed.</summary>
+    public static ReceiverBlock? CloseDoors(ReceiverBlock? receiver, ConfigurationErrors errors)
+    {
+        if (receiver is null)
+        {
+            return null;
+        }
+
+        errors.Warning(
+            receiver.Section.Path,
+            receiver.Section.Line,
+            "its doors stay closed: cluster.node.roles has no gateway",
+            "send spans to the nodes that have the role");
+        return receiver with { Options = new OtlpReceiverOptions { Grpc = null, Http = null }, Listeners = [] };
+    }
+
+    /// <summary>A node that has neither doors nor an admin endpoint could not be asked whether it lives.</summary>
+    public static void CheckRoles(ClusterOptions? cluster, AdminOptions admin, ConfigurationSection root)
+    {
+        if (cluster is { IsGateway: false } && admin.Endpoint is null)
+        {
+            root.Errors.Error(
+                "admin.enabled",
+                root.LineOf("admin"),
+                "is false on a node without the role gateway, which has no other door",
+                "leave the admin endpoint on");
         }
     }
 

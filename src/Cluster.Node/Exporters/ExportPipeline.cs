@@ -53,13 +53,15 @@ public sealed class ExportPipeline : IKeptTraceQueue, IAsyncDisposable
 
     /// <summary>
     /// Ends intake (what is enqueued from now on is counted as unsent), sends what is queued without waiting for full requests, and keeps
-    /// trying for at most <paramref name="patience"/>. What is left then is released, counted, logged and reported. To be called once,
-    /// after the shards have made their last decisions and before <see cref="DisposeAsync"/>.
+    /// trying for at most <paramref name="patience"/>, or until <paramref name="atOnce"/> is cancelled. What is left then is released,
+    /// counted, logged and reported. To be called once, after the shards have made their last decisions and before
+    /// <see cref="DisposeAsync"/>.
     /// </summary>
-    public async Task<DrainReport> DrainAsync(TimeSpan patience)
+    public async Task<DrainReport> DrainAsync(TimeSpan patience, CancellationToken atOnce = default)
     {
         using CancellationTokenSource deadline = new(patience, _time);
-        DrainLeft?[] left = await Task.WhenAll(_exporters.Select(exporter => exporter.DrainAsync(deadline.Token)));
+        using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, atOnce);
+        DrainLeft?[] left = await Task.WhenAll(_exporters.Select(exporter => exporter.DrainAsync(end.Token)));
         return new DrainReport([.. left.OfType<DrainLeft>()]);
     }
 

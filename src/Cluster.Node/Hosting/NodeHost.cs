@@ -25,18 +25,23 @@ internal static class NodeHost
     /// <summary>Below the 30 s that container platforms leave a process by default.</summary>
     private static readonly TimeSpan DrainPatience = TimeSpan.FromSeconds(25);
 
+    /// <summary>How long shards may take to move to other nodes.</summary>
+    private static readonly TimeSpan MovePatience = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long the store may take to end the lease.</summary>
+    private static readonly TimeSpan LeavePatience = TimeSpan.FromSeconds(3);
+
     /// <summary>Runs a node until a signal or <paramref name="cancellationToken"/> ends it.</summary>
     /// <returns>The process's exit code.</returns>
     public static async Task<int> RunAsync(
         NodeConfiguration configuration, IReadOnlyList<ConfigurationError> warnings, CancellationToken cancellationToken)
     {
-        string nodeId = Environment.MachineName;
-        ShardAllocation allocation = ShardAllocation.Alone(new MemberId(nodeId, 1), configuration.Sharding.ShardCount);
+        MemberId self = new(configuration.Cluster?.NodeId ?? Environment.MachineName, NodeServiceCollectionExtensions.RandomNumber());
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         LoggingSetup.Configure(builder.Logging, configuration.Logging);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.Services.AddNode(configuration, nodeId, allocation, TimeProvider.System);
+        builder.Services.AddNode(configuration, self, TimeProvider.System);
         await using WebApplication? app = await StartAsync(builder, configuration, cancellationToken);
         if (app is null)
         {
@@ -48,6 +53,13 @@ internal static class NodeHost
         foreach (ConfigurationError warning in warnings)
         {
             logger.ConfigurationWarning(warning.Path, warning.Line, warning.Problem, warning.Fix);
+        }
+
+        Listen(app);
+        ClusterLife? cluster = app.Services.GetService<ClusterLife>();
+        if (cluster is not null && !await JoinAsync(app, cluster, self, signals.First))
+        {
+            return CommandLine.FoundWrong;
         }
 
         Open(app, logger);
@@ -101,15 +113,41 @@ internal static class NodeHost
 
     private static ILogger Logger(WebApplication app) => app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Cluster.Node");
 
-    private static void Open(WebApplication app, ILogger logger)
+    /// <summary>Says what is listened on.</summary>
+    private static void Listen(WebApplication app)
     {
         OtlpReceiver receiver = app.Services.GetRequiredService<OtlpReceiver>();
         Door? admin = app.Services.GetRequiredService<AdminEndpoint>().Door;
         ListeningAddress[] listening = [.. new[] { receiver.Grpc, receiver.Http, admin }.OfType<Door>().Select(ListeningAddress.Of)];
-        NodeState state = app.Services.GetRequiredService<NodeState>();
-        state.ListenOn(listening);
+        app.Services.GetRequiredService<NodeState>().ListenOn(listening);
         StartupBanner.WriteAddresses(Console.Out, listening);
-        state.Ready();
+    }
+
+    /// <summary>Joins the cluster; false, with the reason on standard error, when it cannot or need not any more.</summary>
+    private static async Task<bool> JoinAsync(WebApplication app, ClusterLife cluster, MemberId self, CancellationToken stop)
+    {
+        NodeState state = app.Services.GetRequiredService<NodeState>();
+        state.Starting("joining the cluster");
+        try
+        {
+            if (await cluster.JoinAsync(self, state.Listening, stop) is not { } problem)
+            {
+                return true;
+            }
+
+            await Console.Error.WriteLineAsync($"actorsampling: cannot join the cluster: {problem}");
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("actorsampling: ended before it had joined the cluster");
+        }
+
+        return false;
+    }
+
+    private static void Open(WebApplication app, ILogger logger)
+    {
+        app.Services.GetRequiredService<NodeState>().Ready();
         app.Services.GetRequiredService<Readiness>().Set(true);
         StartupBanner.WriteReady(Console.Out);
         logger.Ready();
@@ -128,9 +166,18 @@ internal static class NodeHost
         state.Draining(Reason);
         app.Services.GetRequiredService<Readiness>().Set(false);
         logger.Draining(Reason, inspection.GetStatistics().PendingTraces);
+        if (app.Services.GetService<ClusterLife>() is { } cluster)
+        {
+            await MoveShardsAsync(cluster, atOnce);
+        }
+
         await region.DrainAsync();
-        Task<DrainReport> sending = exporters.DrainAsync(DrainPatience);
-        await Task.WhenAny(sending, atOnce.WhenCancelledAsync());
+        DrainReport report = await exporters.DrainAsync(DrainPatience, atOnce);
+
+        if (app.Services.GetService<ClusterLife>() is { } member)
+        {
+            await LeaveAsync(member);
+        }
 
         ShardRegionStatistics statistics = inspection.GetStatistics();
         using CancellationTokenSource stopNow = new(TimeSpan.FromSeconds(2));
@@ -138,7 +185,36 @@ internal static class NodeHost
         await region.DisposeAsync();
         logger.Stopped(
             Math.Round((TimeProvider.System.GetUtcNow() - state.StartedAt).TotalSeconds, 1), statistics.AcceptedSpans, statistics.KeptSpans);
-        return sending.IsCompletedSuccessfully && (await sending).Complete;
+        return report.Complete;
+    }
+
+    /// <summary>Has the shards moved to other nodes, which may last; spans are taken meanwhile.</summary>
+    private static async Task MoveShardsAsync(ClusterLife cluster, CancellationToken atOnce)
+    {
+        try
+        {
+            using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(atOnce);
+            patience.CancelAfter(MovePatience);
+            await cluster.DrainAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // What is still here is decided here, as on a node alone; copies elsewhere take over what they have.
+        }
+    }
+
+    /// <summary>Tells the others that this node is gone, so that they need not wait for its lease to end.</summary>
+    private static async Task LeaveAsync(ClusterLife cluster)
+    {
+        try
+        {
+            using CancellationTokenSource patience = new(LeavePatience);
+            await cluster.LeaveAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The lease ends by itself.
+        }
     }
 
     private static Task RunDemoAsync(WebApplication app, CancellationToken stop)

@@ -21,32 +21,41 @@ namespace Cluster.Node.Hosting;
 /// <summary>Composition of a node: from its last part to its first, since each needs the one after it.</summary>
 internal static class NodeServiceCollectionExtensions
 {
-    /// <summary>Adds every part of a node that owns all shards of <paramref name="allocation"/>.</summary>
-    public static IServiceCollection AddNode(
-        this IServiceCollection services, NodeConfiguration configuration, string nodeId, ShardAllocation allocation, TimeProvider time)
+    /// <summary>Adds every part of a node: one that owns all shards, or with <c>cluster</c> one of several.</summary>
+    public static IServiceCollection AddNode(this IServiceCollection services, NodeConfiguration configuration, MemberId self, TimeProvider time)
     {
         services.AddSingleton(time);
+        services.AddSingleton(new MonotonicClock(time));
 
         // Exporters.
         services.AddSingleton(provider => ExporterFactory.Create(
             configuration.Exporters, time, provider.GetRequiredService<ILoggerFactory>(), RandomFraction));
 
         // Shards.
-        services.AddSingleton<IBudgets>(new TokenBuckets(configuration.Policies.Budgets));
-        services.AddSingleton(provider => new ShardRegion(
-            configuration.Sharding,
-            configuration.Policies,
-            provider.GetRequiredService<IBudgets>(),
-            allocation,
-            provider.GetRequiredService<ExportPipeline>(),
-            time,
-            new TraceIdHasher(RandomNumber())));
+        if (configuration.Cluster is { } cluster)
+        {
+            services.AddCluster(configuration, cluster, self);
+        }
+        else
+        {
+            services.AddSingleton<IBudgets>(new TokenBuckets(configuration.Policies.Budgets));
+            services.AddSingleton(provider => new ShardRegion(
+                self,
+                configuration.Sharding,
+                configuration.Policies,
+                provider.GetRequiredService<IBudgets>(),
+                ShardAllocation.Alone(self, configuration.Sharding.ShardCount),
+                provider.GetRequiredService<ExportPipeline>(),
+                provider.GetRequiredService<MonotonicClock>(),
+                new TraceIdHasher(RandomNumber())));
+        }
+
         services.AddSingleton<IShardInspection>(provider => new ShardInspection(provider.GetRequiredService<ShardRegion>()));
 
         // Doors.
         services.AddSingleton<ITraceConsumer>(provider => new ShardRouter(
             provider.GetRequiredService<ShardRegion>(),
-            incarnation: RandomNumber(),
+            self.Incarnation,
             new TraceIdHasher(RandomNumber()),
             configuration.Limits.InFlightBytes));
         services.AddOtlpReceiver(configuration.Receiver, configuration.Limits);
@@ -54,7 +63,7 @@ internal static class NodeServiceCollectionExtensions
         // Admin.
         services.AddSingleton(new NodeState
         {
-            Id = nodeId,
+            Id = self.Node,
             Version = typeof(NodeHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0],
             StartedAt = time.GetUtcNow(),
             ProcessorId = configuration.ProcessorId,
@@ -65,6 +74,7 @@ internal static class NodeServiceCollectionExtensions
         {
             Node = provider.GetRequiredService<NodeState>(),
             Shards = provider.GetRequiredService<IShardInspection>(),
+            Cluster = provider.GetService<ClusterSources>(),
             Gateway = provider.GetRequiredService<GatewayStatistics>().Snapshot,
             Exporters = provider.GetRequiredService<ExportPipeline>().GetStatus,
             Process = new ProcessInspection().Snapshot,
@@ -83,12 +93,21 @@ internal static class NodeServiceCollectionExtensions
     public static (ShardRegion Region, ITraceConsumer Router) CreateApart(
         ShardRegionOptions options, PolicySet policies, IKeptTraceQueue queue, TimeProvider time)
     {
-        ShardAllocation allocation = ShardAllocation.Alone(new MemberId("apart", 1), options.ShardCount);
-        ShardRegion region = new(options, policies, new TokenBuckets(policies.Budgets), allocation, queue, time, new TraceIdHasher(RandomNumber()));
+        MemberId self = new("apart", 1);
+        ShardRegion region = new(
+            self,
+            options,
+            policies,
+            new TokenBuckets(policies.Budgets),
+            ShardAllocation.Alone(self, options.ShardCount),
+            queue,
+            new MonotonicClock(time),
+            new TraceIdHasher(RandomNumber()));
         return (region, new ShardRouter(region, incarnation: 0, new TraceIdHasher(RandomNumber())));
     }
 
-    private static ulong RandomNumber()
+    /// <summary>64 random bits.</summary>
+    internal static ulong RandomNumber()
     {
         Span<byte> bytes = stackalloc byte[sizeof(ulong)];
         RandomNumberGenerator.Fill(bytes);

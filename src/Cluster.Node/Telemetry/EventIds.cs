@@ -36,6 +36,33 @@ public static class EventIds
     /// <summary>The configuration runs, but perhaps not as its writer thinks.</summary>
     public const int ConfigurationWarning = Node + 6;
 
+    /// <summary>Who is in the cluster, or who coordinates, has changed.</summary>
+    public const int ClusterMembersChanged = Node + 10;
+
+    /// <summary>Shards of this node have come or gone.</summary>
+    public const int ClusterShardsChanged = Node + 11;
+
+    /// <summary>The node's lease has ended.</summary>
+    public const int ClusterLeaseLost = Node + 12;
+
+    /// <summary>The cluster store did not answer.</summary>
+    public const int ClusterStoreFailed = Node + 13;
+
+    /// <summary>The cluster store answers again.</summary>
+    public const int ClusterStoreAnswers = Node + 17;
+
+    /// <summary>A bug in following or coordinating the cluster.</summary>
+    public const int ClusterControlFaulted = Node + 18;
+
+    /// <summary>A connection to or from a peer was made.</summary>
+    public const int PeerConnected = Node + 14;
+
+    /// <summary>A connection to or from a peer was lost.</summary>
+    public const int PeerDisconnected = Node + 15;
+
+    /// <summary>A peer cannot be reached or refuses; or a stranger was refused.</summary>
+    public const int PeerProblem = Node + 16;
+
     /// <summary>The node did not take a request of the demo.</summary>
     public const int DemoRequestNotTaken = Node + 900;
 

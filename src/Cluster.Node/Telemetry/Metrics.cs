@@ -210,6 +210,7 @@ public static class Metrics
         ExporterRetryingRequests, ExporterFailing, ExporterSentSpans, ExporterSentTraces, ExporterSentRequests, ExporterSentBytes,
         ExporterSentWireBytes, ExporterFailedAttempts, ExporterRetries, ExporterLostTraces, ExporterLostSpans,
         GcPause, GcCollections, GcAllocatedBytes, GcHeapBytes,
+        .. ClusterMetrics.All,
         ProcessCpuSeconds, ProcessResidentMemory, ProcessStartTime,
     ];
 }

@@ -7,7 +7,10 @@ using Cluster.Sharding.Traces;
 
 namespace Cluster.Node.Telemetry;
 
-/// <summary>Everything in <see cref="Metrics.All"/>, read from counters at the moment it is asked for; nothing waits. Thread-safe.</summary>
+/// <summary>
+/// Everything in <see cref="Metrics.All"/>, but for the cluster's on a node alone, read from counters at the moment it is asked for; nothing
+/// waits. Thread-safe.
+/// </summary>
 public sealed class MetricsPage
 {
     /// <summary>The upper bounds, in milliseconds, of <see cref="ShardRegionStatistics.DecisionLateness"/>: the Collector's.</summary>
@@ -19,6 +22,7 @@ public sealed class MetricsPage
     private readonly Func<GatewaySnapshot> _gateway;
     private readonly Func<IReadOnlyList<ExporterStatus>> _exporters;
     private readonly Func<ProcessSnapshot> _process;
+    private readonly ClusterSources? _cluster;
     private readonly string _policyPrefix;
 
     /// <summary>Reads from these.</summary>
@@ -27,13 +31,15 @@ public sealed class MetricsPage
         IShardInspection shards,
         Func<GatewaySnapshot> gateway,
         Func<IReadOnlyList<ExporterStatus>> exporters,
-        Func<ProcessSnapshot> process)
+        Func<ProcessSnapshot> process,
+        ClusterSources? cluster = null)
     {
         _node = node;
         _shards = shards;
         _gateway = gateway;
         _exporters = exporters;
         _process = process;
+        _cluster = cluster;
 
         // As the Collector: policies of `tail_sampling/name` are called `name.policy`.
         int slash = node.ProcessorId.IndexOf('/', StringComparison.Ordinal);
@@ -52,6 +58,11 @@ public sealed class MetricsPage
         WriteIntake(writer, statistics, _gateway());
         WriteOutcome(writer, statistics);
         WriteExporters(writer, _exporters());
+        if (_cluster is not null)
+        {
+            ClusterMetrics.Write(writer, _cluster);
+        }
+
         WriteProcess(writer, _process());
         return writer.ToString();
     }

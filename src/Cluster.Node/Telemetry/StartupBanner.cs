@@ -31,6 +31,17 @@ public static class StartupBanner
         output.Flush();
     }
 
+    /// <summary>Writes what this node is in its cluster.</summary>
+    /// <param name="output">Standard output.</param>
+    /// <param name="cluster">Name of the cluster.</param>
+    /// <param name="node">Name of this node.</param>
+    /// <param name="address">Where peers connect.</param>
+    public static void WriteCluster(TextWriter output, string cluster, string node, string address)
+    {
+        output.Write($"cluster    {cluster}, as {node}; peers connect to {address}\n");
+        output.Flush();
+    }
+
     /// <summary>Writes <c>ready</c>: spans are taken from now on.</summary>
     public static void WriteReady(TextWriter output)
     {

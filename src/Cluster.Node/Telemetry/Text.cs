@@ -16,6 +16,9 @@ internal static class Text
         return string.Concat(text.AsSpan(0, length), "…");
     }
 
+    /// <summary>A number of things: <c>1 trace</c>, <c>2 traces</c>.</summary>
+    public static string Count(long number, string what) => number == 1 ? $"1 {what}" : $"{number} {what}s";
+
     /// <summary>Seconds, to the microsecond.</summary>
     public static double Seconds(TimeSpan time) => Math.Round(time.TotalSeconds, 6);
 }

@@ -20,6 +20,17 @@ public interface IBudgets
 
     /// <summary>Takes <paramref name="amount"/> units, or none when there are not that many.</summary>
     bool TryTake(int budget, long amount, long nowMilliseconds);
+
+    /// <summary>
+    /// <see cref="CanTake"/> for a decision that is going to take them if it can: what is leased by demand counts a refusal as demand.
+    /// </summary>
+    bool WouldTake(int budget, long amount, long nowMilliseconds) => CanTake(budget, amount, nowMilliseconds);
+
+    /// <summary>
+    /// Milliseconds after which a decision that was just refused should ask again, since the units are not here but may be elsewhere; 0 when
+    /// the refusal is final.
+    /// </summary>
+    int AskAgainIn(int budget, long amount, long nowMilliseconds) => 0;
 }
 
 /// <summary>
@@ -34,4 +45,37 @@ public sealed class BudgetsPreview(IBudgets budgets) : IBudgets
 
     /// <summary>Whether it could be taken; it is not.</summary>
     public bool TryTake(int budget, long amount, long nowMilliseconds) => budgets.CanTake(budget, amount, nowMilliseconds);
+}
+
+/// <summary>
+/// One decider's way to the budgets: remembers whether a decision that was refused units should be made again, a little later. Used by one
+/// thread at a time.
+/// </summary>
+/// <param name="budgets">What is drawn from.</param>
+public sealed class PatientBudgets(IBudgets budgets) : IBudgets
+{
+    /// <summary>
+    /// Milliseconds after which the decision made since <see cref="Begin"/> should be made anew if it does not keep the trace; 0 when it is final.
+    /// </summary>
+    public int AgainIn { get; private set; }
+
+    /// <summary>A decision begins.</summary>
+    public void Begin() => AgainIn = 0;
+
+    /// <inheritdoc/>
+    public bool CanTake(int budget, long amount, long nowMilliseconds) => budgets.CanTake(budget, amount, nowMilliseconds);
+
+    /// <inheritdoc/>
+    public bool TryTake(int budget, long amount, long nowMilliseconds) =>
+        budgets.TryTake(budget, amount, nowMilliseconds) || Refused(budget, amount, nowMilliseconds);
+
+    /// <inheritdoc/>
+    public bool WouldTake(int budget, long amount, long nowMilliseconds) =>
+        budgets.WouldTake(budget, amount, nowMilliseconds) || Refused(budget, amount, nowMilliseconds);
+
+    private bool Refused(int budget, long amount, long nowMilliseconds)
+    {
+        AgainIn = Math.Max(AgainIn, budgets.AskAgainIn(budget, amount, nowMilliseconds));
+        return false;
+    }
 }

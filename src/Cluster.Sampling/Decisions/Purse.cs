@@ -10,7 +10,8 @@ internal readonly struct Purse(IBudgets budgets, long nowMilliseconds, bool take
     public Purse Looking => new(budgets, nowMilliseconds, takes: false);
 
     /// <summary>Whether there is that much now; takes nothing.</summary>
-    public bool Has(int budget, long amount) => budgets.CanTake(budget, amount, nowMilliseconds);
+    public bool Has(int budget, long amount) =>
+        takes ? budgets.WouldTake(budget, amount, nowMilliseconds) : budgets.CanTake(budget, amount, nowMilliseconds);
 
     /// <summary>Whether there is that much now; takes it when this purse takes.</summary>
     public bool Grants(int budget, long amount) =>

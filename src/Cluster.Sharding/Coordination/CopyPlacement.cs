@@ -240,8 +240,8 @@ internal sealed class CopyPlacement
     }
 
     /// <summary>
-    /// The member with room that a shard may have a copy on: the one with fewest copies of the same primary, for its share, then the one with most room; -1
-    /// for none.
+    /// The member with room that a shard may have a copy on: the one with fewest copies of the same primary, for its share, then the one with most
+    /// room; -1 for none.
     /// </summary>
     private int Best(int shard, bool inOtherZones)
     {

@@ -170,7 +170,7 @@ internal static class ShardAllocationStrategy
         return zones;
     }
 
-    /// <summary>Gives every shard a primary: -1 and what is too much are moved, to a member that has a copy, if there is such a one with room.</summary>
+    /// <summary>Gives every shard a primary: -1 and what is too much are moved, to a member that has a copy, if one of them has room.</summary>
     private static void PlacePrimaries(int[] primaries, int[][] copies, double[] capacities)
     {
         int[] load = new int[capacities.Length];

@@ -1,8 +1,8 @@
 namespace Cluster.Sharding.Membership;
 
 /// <summary>
-/// Is told what a <see cref="ClusterControl"/> finds out. Called by its loop, one call at a time, in order: must return quickly, not throw, and not wait
-/// for the <see cref="ClusterControl"/>.
+/// Is told what a <see cref="ClusterControl"/> finds out. Called by its loop, one call at a time, in order: must return quickly, not throw, and
+/// not wait for the <see cref="ClusterControl"/>.
 /// </summary>
 public interface IClusterControlObserver
 {

@@ -74,19 +74,7 @@ internal sealed class StoreViewCore
     public bool AllocationIsStored { get; private set; } = true;
 
     /// <summary>The reports of all nodes that have any.</summary>
-    public IEnumerable<StoredReports> Reports
-    {
-        get
-        {
-            foreach (ReportsEntry entry in _reports.Values)
-            {
-                if (entry.Reports is { } reports)
-                {
-                    yield return reports;
-                }
-            }
-        }
-    }
+    public IEnumerable<StoredReports> Reports => _reports.Values.Select(entry => entry.Reports).OfType<StoredReports>();
 
     /// <summary>The record of a node; null when there is none.</summary>
     public MemberEntry? FindMember(string node) => _members.GetValueOrDefault(node);

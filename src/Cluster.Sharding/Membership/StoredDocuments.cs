@@ -106,7 +106,8 @@ internal static class StoredDocuments
     /// <summary>An allocation of so many shards, in which no shard has two copies on one member.</summary>
     public static ShardAllocation? ReadAllocation(ReadOnlyMemory<byte> value, int shardCount)
     {
-        if (Read(value, DocumentContext.Default.AllocationDocument) is not { Version: > 0 and var version, Members: { } members, Shards: { } documents }
+        AllocationDocument? document = Read(value, DocumentContext.Default.AllocationDocument);
+        if (document is not { Version: > 0 and var version, Members: { } members, Shards: { } documents }
             || documents.Length != shardCount)
         {
             return null;

@@ -52,7 +52,11 @@ public sealed class ShardInspection(ShardRegion region) : IShardInspection
         int id = traceId.Shard(region.Allocation.ShardCount);
         return region.WorkerOfShard(id).AskAsync((shards, now) =>
         {
-            ShardCore shard = shards.First(s => s.Id == id);
+            if (shards.FirstOrDefault(s => s.Id == id) is not { } shard)
+            {
+                return null;
+            }
+
             int trace = shard.Traces.Find(traceId);
             if (trace != 0)
             {
@@ -239,7 +243,7 @@ public sealed class ShardInspection(ShardRegion region) : IShardInspection
             decision.SpanCount,
             decision.Bytes,
             decision.DurationNanoseconds / 1_000_000,
-            region.StartedAt + TimeSpan.FromMilliseconds(decision.DecidedAt));
+            region.Clock.StartedAt + TimeSpan.FromMilliseconds(decision.DecidedAt));
     }
 
     private static SpanSummary Summarize(OtlpSpan span) => new(

@@ -30,6 +30,9 @@ namespace Cluster.Sharding.Shards;
 /// </summary>
 internal sealed partial class ShardCore : IDisposable
 {
+    /// <summary>A decision waits for units of a budget so often.</summary>
+    private const int MostTimesPutOff = 3;
+
     /// <summary>Working arrays of more entries than this are given up after use.</summary>
     private const int KeptEntries = 4096;
 
@@ -526,6 +529,10 @@ internal sealed partial class ShardCore : IDisposable
         if (reason != CompletionReason.TooLarge)
         {
             verdict = AskPolicies(trace, now);
+            if (verdict.Decision != Decision.Sampled && PutOff(trace, reason, now))
+            {
+                return;
+            }
         }
 
         ref TraceRecord record = ref _traces[trace];
@@ -572,11 +579,32 @@ internal sealed partial class ShardCore : IDisposable
         }
     }
 
+    /// <summary>
+    /// A trace was refused units of a budget that other nodes may have: it is decided a little later, when they may be here. Nothing was decided,
+    /// logged or remembered.
+    /// </summary>
+    private bool PutOff(int trace, CompletionReason reason, long now)
+    {
+        ref TraceRecord record = ref _traces[trace];
+        bool canWait = reason is CompletionReason.DecisionWait or CompletionReason.RootReceived or CompletionReason.TreeClosed;
+        if (!canWait || _services.PatientBudgets.AgainIn == 0 || record.TimesPutOff == MostTimesPutOff)
+        {
+            return false;
+        }
+
+        _wheel.Remove(trace);
+        record.TimesPutOff++;
+        record.Deadline = now + _services.PatientBudgets.AgainIn;
+        _wheel.Add(trace);
+        return true;
+    }
+
     private Verdict AskPolicies(int trace, long now)
     {
         try
         {
-            return _program.Decide(Evidence(trace), _services.Budgets, now, _votes);
+            _services.PatientBudgets.Begin();
+            return _program.Decide(Evidence(trace), _services.PatientBudgets, now, _votes);
         }
         catch (Exception)
         {

@@ -28,6 +28,7 @@ internal sealed class ShardServices : IDisposable
         Options = options;
         Program = policies.CreateProgram();
         Budgets = budgets;
+        PatientBudgets = new PatientBudgets(budgets);
         Hasher = hasher;
         Slabs = new SlabAllocator(slabs);
         SpanIds = new SpanIdSets();
@@ -44,6 +45,9 @@ internal sealed class ShardServices : IDisposable
     public PolicyProgram Program { get; }
 
     public IBudgets Budgets { get; }
+
+    /// <summary>The budgets as decisions draw from them.</summary>
+    public PatientBudgets PatientBudgets { get; }
 
     public TraceIdHasher Hasher { get; }
 

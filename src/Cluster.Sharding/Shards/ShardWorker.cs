@@ -1,21 +1,23 @@
 using System.Collections.Concurrent;
-using Cluster.Messages.Frames;
 using Cluster.Messages.Sharding;
+using Cluster.Messages.Transport;
+using Cluster.Sharding.Coordination;
 using Cluster.Sharding.Region;
 using Cluster.Sharding.Traces;
+using Cluster.Sharding.Transport;
 
 namespace Cluster.Sharding.Shards;
 
 /// <summary>
 /// The shell around the shards of one worker loop: one mailbox, pumped by one thread-pool thread at a time, so that nothing inside needs
-/// a lock. Messages are deliveries, clock ticks and questions. Its load is bounded by what the gateways let in.
+/// a lock. Messages are deliveries, packets of peers, clock ticks, questions, and news of the cluster. Its load is bounded by what the gateways let in.
 /// <code>
-///   open --DrainAsync--> draining (deliveries are refused) --CloseAsync--> closed (questions too; memory is freed)
+///   open --DrainAsync--> draining (deliveries are refused) --DisposeAsync--> closed (questions too; memory is freed)
 /// </code>
 /// Invariants: at most one thread is inside; a message that was posted is looked at; every delivery and question is answered, whatever
 /// happens on the way.
 /// </summary>
-internal sealed class ShardWorker : IThreadPoolWorkItem
+internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsyncDisposable
 {
     private const int MessagesPerTurn = 32;
 
@@ -24,38 +26,61 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
     /// <summary>Share of the soft memory limit from which on a trace counts as a large one.</summary>
     private const int LargeTraceShare = 64;
 
+    /// <summary>How long copies and exporters usually take to confirm what was decided, milliseconds.</summary>
+    private const long ConfirmationPatience = 500;
+
     private readonly ConcurrentQueue<object> _mailbox = new();
-    private readonly ShardCore?[] _shards;
-    private readonly ShardCore[] _own;
+    private readonly ShardHostCore _host;
     private readonly ShardServices _services;
     private readonly RegionLoad _load;
-    private readonly TimeProvider _time;
-    private readonly long _start;
+    private readonly MonotonicClock _clock;
+    private readonly IWorkerWays _ways;
+    private readonly int _index;
+    private readonly int _count;
     private int _scheduled;
     private int _tickPosted;
 
     // The loop's own.
+    private readonly PendingAnswers _answers = new();
+    private readonly HandOverOrder _handOvers = new();
     private State _state;
-    private int _firstShard;
+    private long _relieveAgainAt;
     private long _saidIndexBytes;
     private long _saidPendingTraces;
+    private long _now;
 
     /// <summary>A worker with every <paramref name="count"/>-th shard.</summary>
-    public ShardWorker(
-        int index, int count, ShardAllocation allocation, ShardServices services, RegionLoad load, TimeProvider time, long start)
+    /// <param name="self">The member it works for.</param>
+    /// <param name="index">Which worker it is.</param>
+    /// <param name="count">How many there are.</param>
+    /// <param name="services">What its shards share.</param>
+    /// <param name="load">Told what it holds.</param>
+    /// <param name="ways">To the other members.</param>
+    /// <param name="clock">The region's time.</param>
+    private ShardWorker(MemberId self, int index, int count, ShardServices services, RegionLoad load, IWorkerWays ways, MonotonicClock clock)
     {
         _services = services;
         _load = load;
-        _time = time;
-        _start = start;
-        _shards = new ShardCore?[allocation.ShardCount];
-        for (int shard = index; shard < allocation.ShardCount; shard += count)
+        _clock = clock;
+        _ways = ways;
+        _index = index;
+        _count = count;
+        _host = new ShardHostCore(self, services, this, Carries, Now);
+        if (services.Options.KeepWholeFrames)
         {
-            _shards[shard] = new ShardCore(shard, allocation[shard].Term, services, Now);
+            services.Writer.Done = Exported;
         }
-
-        _own = [.. _shards.OfType<ShardCore>()];
     }
+
+    /// <summary>As many workers as there are <paramref name="services"/>, each with every n-th shard.</summary>
+    /// <param name="self">The member they work for.</param>
+    /// <param name="services">What the shards of each share.</param>
+    /// <param name="load">Told what they hold.</param>
+    /// <param name="ways">To the other members.</param>
+    /// <param name="clock">The region's time.</param>
+    public static ShardWorker[] Open(
+        MemberId self, IReadOnlyList<ShardServices> services, RegionLoad load, IWorkerWays ways, MonotonicClock clock) =>
+        [.. services.Select((own, index) => new ShardWorker(self, index, services.Count, own, load, ways, clock))];
 
     /// <summary>Counters, for anyone to read.</summary>
     public WorkerStatistics Statistics => _services.Statistics;
@@ -67,37 +92,51 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
     public ShardServices Services => _services;
 
     /// <summary>Decisions remembered by the worker's shards, for anyone to read.</summary>
-    public long RememberedDecisions => _own.Sum(s => (long)s.Remembered.Count);
+    public long RememberedDecisions => _host.Primaries.Sum(s => (long)s.Remembered.Count);
 
     /// <summary>Bytes in use besides slabs.</summary>
     public long IndexBytes => _services.IndexBytes;
 
-    /// <summary>Monotonic milliseconds since the region began.</summary>
-    private long Now => (long)_time.GetElapsedTime(_start).TotalMilliseconds;
+    /// <summary>What the primaries here say of their copies; a new list whenever it changes.</summary>
+    public IReadOnlyList<ShardReport> Reports => _host.Reports;
 
-    /// <summary>Delivers the frames of this worker's shards.</summary>
-    public void Post(Delivery delivery)
-    {
-        _mailbox.Enqueue(delivery);
-        Schedule();
-    }
+    private long Now => _clock.Now;
+
+    /// <summary>Whether a shard is this worker's.</summary>
+    public bool Carries(int shard) => shard % _count == _index;
+
+    /// <summary>Takes the frames of a delivery that were sent to this worker's shards.</summary>
+    public void Post(Delivery delivery) => Enqueue(delivery);
+
+    /// <summary>Takes the messages of a packet that are for this worker's shards. One reference to it is the worker's now.</summary>
+    public void Post(MemberId from, PeerPacket packet) => Enqueue(new Received(from, packet));
 
     /// <summary>Time has passed. One tick waits in the mailbox at most.</summary>
     public void Tick()
     {
         if (Interlocked.Exchange(ref _tickPosted, 1) == 0)
         {
-            _mailbox.Enqueue(ClockTick);
-            Schedule();
+            Enqueue(ClockTick);
         }
     }
 
-    /// <summary>Runs a question on the loop, with its shards and the time.</summary>
+    /// <summary>A newer allocation.</summary>
+    public void Apply(ShardAllocation allocation) => Enqueue(allocation);
+
+    /// <summary>Until when the node's lease lasts, monotonic milliseconds.</summary>
+    public void SetAuthority(long validUntil) => Enqueue(new Authority(validUntil));
+
+    /// <summary>A connection to a member was made or lost.</summary>
+    public void ConnectionChanged(MemberId peer, bool connected) => Enqueue(new Connection(peer, connected));
+
+    /// <summary>The exporters are done with a hand-over of this worker's writer.</summary>
+    public void Exported(long handOver) => Enqueue(new HandedOver(handOver));
+
+    /// <summary>Runs a question on the loop, with the shards that it is primary of, and the time.</summary>
     public Task<T> AskAsync<T>(Func<IReadOnlyList<ShardCore>, long, T> question)
     {
         Question<T> message = new(question);
-        _mailbox.Enqueue(message);
-        Schedule();
+        Enqueue(message);
         return message.Answer;
     }
 
@@ -127,25 +166,21 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
     });
 
     /// <summary>Frees native memory. What comes afterwards is refused.</summary>
-    public Task CloseAsync() => AskAsync((shards, _) =>
+    public async ValueTask DisposeAsync() => await AskAsync((_, _) =>
     {
         _state = State.Closed;
-        foreach (ShardCore shard in shards)
-        {
-            shard.Dispose();
-        }
-
+        _host.Dispose();
         _services.Dispose();
         return true;
     });
 
     void IThreadPoolWorkItem.Execute()
     {
-        long now = Now;
+        _now = Now;
         int messages = 0;
         while (messages++ < MessagesPerTurn && _mailbox.TryDequeue(out object? message))
         {
-            Run(message, now);
+            Run(message, _now);
         }
 
         // A full fence between giving up the turn and looking once more: who posts in between sees one or the other.
@@ -154,6 +189,28 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
         {
             Schedule();
         }
+    }
+
+    void IShardHostEffects.Answer(ulong token, Refusal refusal)
+    {
+        PendingAnswers.Entry entry = _answers.Take(token);
+        if (entry.Delivery is { } delivery)
+        {
+            delivery.Answered(entry.Generation, entry.Frame, entry.Attempt, refusal, _now);
+        }
+        else
+        {
+            _ways.Send(entry.Peer, PeerMessageKind.Delivered, 0, entry.Id, [(byte)refusal], []);
+        }
+    }
+
+    void IShardHostEffects.Send(MemberId to, PeerMessageKind kind, int shard, ulong id, ReadOnlySpan<byte> payload, ReadOnlySpan<byte> body) =>
+        _ways.Send(to, kind, shard, id, payload, body);
+
+    private void Enqueue(object message)
+    {
+        _mailbox.Enqueue(message);
+        Schedule();
     }
 
     private void Schedule()
@@ -166,23 +223,40 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
 
     private void Run(object message, long now)
     {
+        IReadOnlyList<ShardReport> reports = _host.Reports;
         try
         {
-            if (message is Delivery delivery)
+            switch (message)
             {
-                Deliver(delivery, now);
-            }
-            else if (message == ClockTick)
-            {
-                Tick(now);
-            }
-            else if (_state == State.Closed)
-            {
-                ((IQuestion)message).Refuse();
-            }
-            else
-            {
-                ((IQuestion)message).Run(_own, now);
+                case Delivery delivery:
+                    Deliver(delivery, now);
+                    break;
+                case Received received:
+                    Receive(received, now);
+                    break;
+                case IQuestion question when _state == State.Closed:
+                    question.Refuse();
+                    break;
+                case IQuestion question:
+                    question.Run(_host.Primaries, now);
+                    break;
+                case var _ when message == ClockTick:
+                    Tick(now);
+                    break;
+                case var _ when _state == State.Closed:
+                    break;
+                case ShardAllocation allocation:
+                    _host.Apply(allocation, now);
+                    break;
+                case Authority authority:
+                    _host.SetAuthority(authority.ValidUntil, now);
+                    break;
+                case Connection connection:
+                    _host.ConnectionChanged(connection.Peer, connection.Connected, now);
+                    break;
+                case HandedOver handedOver when _handOvers.Add(handedOver.HandOver):
+                    _host.Exported(_handOvers.UpTo, now);
+                    break;
             }
         }
         catch (Exception)
@@ -192,6 +266,10 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
         }
 
         SayLoad();
+        if (!ReferenceEquals(reports, _host.Reports))
+        {
+            _ways.ReportsChanged();
+        }
     }
 
     private void Tick(long now)
@@ -214,55 +292,85 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
 
     private void Deliver(Delivery delivery, long now)
     {
-        if (_state != State.Open)
-        {
-            delivery.Done(Refusal.ShuttingDown);
-            return;
-        }
-
-        Refusal refusal = Refusal.None;
         Exception? failure = null;
-        try
+        for (int i = 0; i < delivery.Batch.Count; i++)
         {
-            refusal = Deliver(delivery.Batch, now);
-        }
-        catch (OutOfMemoryException)
-        {
-            refusal = Refusal.Memory;
-        }
-        catch (Exception e)
-        {
-            _services.Statistics.Failures++;
-            failure = e;
+            if (Carries(delivery.Batch.Shard(i)) && delivery.TakeLocal(i) is > 0 and var attempt)
+            {
+                failure ??= Deliver(delivery, i, attempt, now);
+            }
         }
 
         SayLoad();
-        if (failure is null)
-        {
-            delivery.Done(refusal);
-        }
-        else
-        {
-            delivery.Fail(failure);
-        }
+        delivery.ReaderEnds(failure);
 
         // To find the oldest costs a look at every shard: not for each request when thousands may wait, but before a hundredth too many do.
         RelieveTraceCount(_services.Options.NumTraces / 256, now);
     }
 
-    private Refusal Deliver(FrameBatch batch, long now)
+    private Exception? Deliver(Delivery delivery, int frame, int attempt, long now)
     {
-        Refusal refusal = Refusal.None;
-        for (int i = 0; i < batch.Count; i++)
+        if (_state != State.Open)
         {
-            if (_shards[batch.Shard(i)] is { } shard)
-            {
-                Refusal refused = FrameReader.TryOpen(batch.Frame(i), out FrameReader frame) ? shard.Deliver(frame, now) : Refusal.NotOwner;
-                refusal = refused == Refusal.None ? refusal : refused;
-            }
+            delivery.Refuse(Refusal.ShuttingDown);
+            return null;
         }
 
-        return refusal;
+        try
+        {
+            _host.Deliver(delivery.Batch.Shard(frame), delivery.Batch.Frame(frame), _answers.Add(delivery, frame, attempt), now);
+            return null;
+        }
+        catch (OutOfMemoryException)
+        {
+            delivery.Answered(delivery.Generation, frame, attempt, Refusal.Memory, now);
+            return null;
+        }
+        catch (Exception e)
+        {
+            _services.Statistics.Failures++;
+            return e;
+        }
+    }
+
+    /// <summary>Messages of a peer, as far as they are for shards of this worker.</summary>
+    private void Receive(Received received, long now)
+    {
+        try
+        {
+            Refusal admission = _state == State.Open ? _ways.PeerAdmission : Refusal.ShuttingDown;
+            PeerPacketReader messages = received.Packet.Read();
+            while (_state != State.Closed && messages.TryRead(out PeerMessageHeader header, out ReadOnlySpan<byte> payload))
+            {
+                if (!Carries(header.Shard))
+                {
+                    continue;
+                }
+
+                if (header.Kind == PeerMessageKind.Deliver)
+                {
+                    ulong token = _answers.Add(received.From, header.Id);
+                    if (admission == Refusal.None)
+                    {
+                        _host.Deliver(header.Shard, payload, token, now);
+                    }
+                    else
+                    {
+                        ((IShardHostEffects)this).Answer(token, admission);
+                    }
+                }
+                else if (header.Kind is PeerMessageKind.Replicate or PeerMessageKind.Replicated)
+                {
+                    _host.Receive(received.From, header, payload, now);
+                }
+            }
+        }
+        finally
+        {
+            received.Packet.Release();
+        }
+
+        RelieveTraceCount(_services.Options.NumTraces / 256, now);
     }
 
     /// <summary>Decides as many traces as the region has too many, the oldest of this loop, once there are more of them than <paramref name="slack"/>.</summary>
@@ -277,21 +385,15 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
 
     private void Advance(long now)
     {
-        long before = _time.GetTimestamp();
+        long before = _clock.Time.GetTimestamp();
         long decided = TotalDecisions();
-
-        // Each tick begins with another shard, so that scarce room in the exporters is everyone's in turn.
-        _firstShard = (_firstShard + 1) % _own.Length;
-        for (int i = 0; i < _own.Length && _own[(_firstShard + i) % _own.Length].Advance(now); i++)
-        {
-        }
-
+        _host.Advance(now);
         RelieveTraceCount(slack: 0, now);
         RelieveMemory(now);
         _services.Writer.Flush();
         if (TotalDecisions() != decided)
         {
-            _services.Statistics.DecisionTicks += _time.GetElapsedTime(before).Ticks;
+            _services.Statistics.DecisionTicks += _clock.Time.GetElapsedTime(before).Ticks;
         }
     }
 
@@ -302,14 +404,16 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
     private void RelieveMemory(long now)
     {
         long soft = _services.Options.MemorySoftBytes;
-        if (_load.Bytes < soft)
+        if (_load.Bytes < soft || now < _relieveAgainAt)
         {
             return;
         }
 
+        // In a cluster, what is decided is held until copies and exporters have confirmed it.
+        _relieveAgainAt = _services.Options.KeepWholeFrames ? now + ConfirmationPatience : now;
         _services.Slabs.Trim();
         long toFree = soft / 8;
-        foreach (ShardCore shard in _own)
+        foreach (ShardCore shard in _host.Primaries)
         {
             shard.DecideLargerThan(soft / LargeTraceShare, CompletionReason.Memory, now, ref toFree);
         }
@@ -327,7 +431,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
         while (traces > 0 && Held > enough && OldestArrival() is { } arrival)
         {
             long cutoff = arrival + (now - arrival) / 64;
-            foreach (ShardCore shard in _own)
+            foreach (ShardCore shard in _host.Primaries)
             {
                 while (traces > 0 && Held > enough && shard.OldestArrival <= cutoff)
                 {
@@ -348,7 +452,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
     private long? OldestArrival()
     {
         long? oldest = null;
-        foreach (ShardCore shard in _own)
+        foreach (ShardCore shard in _host.Primaries)
         {
             if (shard.OldestArrival is { } candidate && !(candidate >= oldest))
             {
@@ -367,6 +471,14 @@ internal sealed class ShardWorker : IThreadPoolWorkItem
         Draining,
         Closed,
     }
+
+    private sealed record Received(MemberId From, PeerPacket Packet);
+
+    private sealed record Authority(long ValidUntil);
+
+    private sealed record Connection(MemberId Peer, bool Connected);
+
+    private sealed record HandedOver(long HandOver);
 
     private interface IQuestion
     {

@@ -277,6 +277,9 @@ internal struct TraceRecord
     /// <summary>Why it will be decided at <see cref="Deadline"/>.</summary>
     public CompletionReason DeadlineReason;
 
+    /// <summary>How often its decision has waited for a budget.</summary>
+    public byte TimesPutOff;
+
     public int FirstSlice;
     public int LastSlice;
     public int NextInBucket;

@@ -37,8 +37,32 @@ internal sealed record Delivery(
     public static void AssertKept(
         IEnumerable<ExportTraceServiceRequest> sent, IEnumerable<string> kept, IEnumerable<ExportTraceServiceRequest> received)
     {
+        Delivery[] arrived = ArrivedOf(sent, kept, received, out Dictionary<string, Delivery> expected);
+        Assert.Empty(arrived.GroupBy(delivery => delivery.TraceId + delivery.SpanId)
+            .Where(group => group.Count() > 1)
+            .Select(group => string.Create(CultureInfo.InvariantCulture, $"{group.Key} arrived {group.Count()} times")));
+        Assert.Equal(expected.Keys.Order(), arrived.Select(delivery => delivery.TraceId + delivery.SpanId).Order());
+        Assert.All(arrived, delivery => Assert.Equal(expected[delivery.TraceId + delivery.SpanId], delivery));
+    }
+
+    /// <summary>The same, but spans may be there more than once.</summary>
+    public static void AssertKeptAtLeastOnce(
+        IEnumerable<ExportTraceServiceRequest> sent, IEnumerable<string> kept, IEnumerable<ExportTraceServiceRequest> received)
+    {
+        Delivery[] arrived = ArrivedOf(sent, kept, received, out Dictionary<string, Delivery> expected);
+        Assert.Equal(expected.Keys.Order(), arrived.Select(delivery => delivery.TraceId + delivery.SpanId).Distinct().Order());
+        Assert.All(arrived, delivery => Assert.Equal(expected[delivery.TraceId + delivery.SpanId], delivery));
+    }
+
+    /// <summary>What arrived of what was sent, none of it of traces that were not kept; and what has to be there.</summary>
+    private static Delivery[] ArrivedOf(
+        IEnumerable<ExportTraceServiceRequest> sent,
+        IEnumerable<string> kept,
+        IEnumerable<ExportTraceServiceRequest> received,
+        out Dictionary<string, Delivery> expected)
+    {
         HashSet<string> keptIds = [.. kept];
-        Dictionary<string, Delivery> expected = [];
+        expected = [];
         HashSet<string> sentIds = [];
         foreach (Delivery delivery in sent.SelectMany(Of))
         {
@@ -52,11 +76,7 @@ internal sealed record Delivery(
         Assert.Empty(keptIds.Except(sentIds));
         Delivery[] arrived = [.. received.SelectMany(Of).Where(delivery => sentIds.Contains(delivery.TraceId))];
         Assert.Empty(arrived.Select(delivery => delivery.TraceId).Distinct().Except(keptIds));
-        Assert.Empty(arrived.GroupBy(delivery => delivery.TraceId + delivery.SpanId)
-            .Where(group => group.Count() > 1)
-            .Select(group => string.Create(CultureInfo.InvariantCulture, $"{group.Key} arrived {group.Count()} times")));
-        Assert.Equal(expected.Keys.Order(), arrived.Select(delivery => delivery.TraceId + delivery.SpanId).Order());
-        Assert.All(arrived, delivery => Assert.Equal(expected[delivery.TraceId + delivery.SpanId], delivery));
+        return arrived;
     }
 
     /// <summary>The unknown fields of a message that also has spans below it: all but what is known of it, in hex.</summary>

@@ -7,10 +7,14 @@ using System.Text.RegularExpressions;
 
 namespace Cluster.EndToEnd.Tests.Harness;
 
-/// <summary>A node in a process of its own. Disposing it sends SIGTERM and fails when it does not go.</summary>
+/// <summary>
+/// A node in a process of its own. Disposing it sends SIGTERM and fails when it does not go; of one that has ended, it only cleans up.
+/// </summary>
 internal sealed partial class NodeProcess : IAsyncDisposable
 {
     private const int SigTerm = 15;
+    private const int SigContinue = 18;
+    private const int SigStop = 19;
 
     private readonly Process _process;
     private readonly string _folder;
@@ -19,10 +23,10 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly HttpClient _admin = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = Eventually.Deadline };
 
-    private NodeProcess(string folder, IEnumerable<string> arguments)
+    private NodeProcess(string folder, IReadOnlyList<string> command)
     {
         _folder = folder;
-        ProcessStartInfo start = new("dotnet", [Repository.NodeProgram, .. arguments])
+        ProcessStartInfo start = new(command[0], command.Skip(1))
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
@@ -40,6 +44,12 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
     /// <summary>The OTLP/HTTP door.</summary>
     public Uri Http => _addresses["OTLP/HTTP"];
+
+    /// <summary>The admin endpoint.</summary>
+    public Uri Admin => _addresses["admin"];
+
+    /// <summary>True when the process is gone.</summary>
+    public bool HasEnded => _process.HasExited;
 
     /// <summary>What it wrote so far, to both streams.</summary>
     public string Output
@@ -59,24 +69,40 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     /// <summary>A node that is ready to take spans.</summary>
     public static async Task<NodeProcess> StartAsync(string yaml, params string[] arguments)
     {
+        NodeProcess node = await LaunchAsync(yaml, arguments, []);
+        await node.WaitUntilReadyAsync();
+        return node;
+    }
+
+    /// <summary>A process that was started and need not be ready.</summary>
+    /// <param name="yaml">Its configuration.</param>
+    /// <param name="arguments">What else to say on its command line.</param>
+    /// <param name="launcher">A command that ends by becoming the command behind it, such as <c>ip netns exec NAME</c>; or nothing.</param>
+    public static async Task<NodeProcess> LaunchAsync(string yaml, IReadOnlyList<string> arguments, IReadOnlyList<string> launcher)
+    {
         string folder = Directory.CreateTempSubdirectory("actorsampling-").FullName;
         await File.WriteAllTextAsync(Path.Combine(folder, "node.yaml"), yaml);
-        NodeProcess node = new(folder, ["run", "--config", "node.yaml", .. arguments]);
+        NodeProcess node = new(folder, [.. launcher, "dotnet", Repository.NodeProgram, "run", "--config", "node.yaml", .. arguments]);
+        node._process.Start();
+        node._process.BeginOutputReadLine();
+        node._process.BeginErrorReadLine();
+        return node;
+    }
+
+    /// <summary>Waits until it is ready to take spans; one that is not in the end is killed.</summary>
+    public async Task WaitUntilReadyAsync()
+    {
         try
         {
-            node._process.Start();
-            node._process.BeginOutputReadLine();
-            node._process.BeginErrorReadLine();
-            await node._ready.Task.WaitAsync(Eventually.Deadline);
+            await _ready.Task.WaitAsync(Eventually.Deadline);
             await Eventually.HoldsAsync(
-                async () => (await node.AskAsync("/readyz")).Status == HttpStatusCode.OK,
-                () => $"the node is ready; it wrote:\n{node.Output}");
-            return node;
+                async () => (await AskAsync("/readyz")).Status == HttpStatusCode.OK,
+                () => $"the node is ready; it wrote:\n{Output}");
         }
         catch (Exception exception) when (exception is InvalidOperationException or TimeoutException or KeyNotFoundException)
         {
-            await node.KillAsync();
-            throw new InvalidOperationException($"{exception.Message}; it wrote:\n{node.Output}", exception);
+            await KillAsync();
+            throw new InvalidOperationException($"{exception.Message}; it wrote:\n{Output}", exception);
         }
     }
 
@@ -113,12 +139,15 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends SIGTERM and does not wait.</summary>
+    public void SendSigTerm() => _ = Signal(_process.Id, SigTerm);
+
     /// <summary>Sends SIGTERM, waits for the end, and returns the exit code.</summary>
     public async Task<int> StopAsync()
     {
         if (!_process.HasExited)
         {
-            _ = Signal(_process.Id, SigTerm);
+            SendSigTerm();
             using CancellationTokenSource deadline = new(Eventually.Deadline);
             try
             {
@@ -134,6 +163,24 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         return _process.ExitCode;
     }
 
+    /// <summary>SIGKILL: it is gone when this returns.</summary>
+    public async Task KillAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+        }
+
+        // Also of one that has ended already: what it wrote last is read by then.
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>SIGSTOP: its connections stay, but nobody answers.</summary>
+    public void Pause() => Assert.Equal(0, Signal(_process.Id, SigStop));
+
+    /// <summary>SIGCONT: it goes on after <see cref="Pause"/>.</summary>
+    public void Continue() => Assert.Equal(0, Signal(_process.Id, SigContinue));
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
@@ -147,17 +194,6 @@ internal sealed partial class NodeProcess : IAsyncDisposable
             _admin.Dispose();
             Directory.Delete(_folder, recursive: true);
         }
-    }
-
-    private async Task KillAsync()
-    {
-        if (!_process.HasExited)
-        {
-            _process.Kill(entireProcessTree: true);
-        }
-
-        // Also of one that has ended already: what it wrote last is read by then.
-        await _process.WaitForExitAsync();
     }
 
     private void Read(string? line)

@@ -17,12 +17,12 @@ internal sealed record OtlpAnswer(HttpStatusCode HttpStatus, int? GrpcStatus, st
     public bool Accepted => HttpStatus == HttpStatusCode.OK && GrpcStatus is null or 0;
 }
 
-/// <summary>Sends requests built by hand, over one connection of its own.</summary>
+/// <summary>Sends requests built by hand, over connections of its own: one, as long as requests come one after the other.</summary>
 internal sealed class OtlpSender : IDisposable
 {
     private const string ExportMethod = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
-    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = Eventually.Deadline };
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, EnableMultipleHttp2Connections = true }) { Timeout = Eventually.Deadline };
     private readonly Uri _url;
     private readonly bool _grpc;
 
@@ -45,9 +45,19 @@ internal sealed class OtlpSender : IDisposable
     }
 
     /// <summary>Sends bytes, whatever they are.</summary>
-    public Task<OtlpAnswer> TrySendAsync(byte[] message) => _grpc ? SendGrpcAsync(message) : SendHttpAsync(message);
+    public Task<OtlpAnswer> TrySendAsync(byte[] message) => TrySendAsync(message, Eventually.Deadline, TestContext.Current.CancellationToken);
 
-    private async Task<OtlpAnswer> SendGrpcAsync(byte[] message)
+    /// <summary>Sends bytes, and over gRPC the deadline too, as SDKs do.</summary>
+    /// <exception cref="HttpRequestException">There is no answer: no connection, or it was lost.</exception>
+    /// <exception cref="OperationCanceledException">There is no answer in <paramref name="time"/>, or it was cancelled.</exception>
+    public async Task<OtlpAnswer> TrySendAsync(byte[] message, TimeSpan time, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(time);
+        return _grpc ? await SendGrpcAsync(message, time, deadline.Token) : await SendHttpAsync(message, deadline.Token);
+    }
+
+    private async Task<OtlpAnswer> SendGrpcAsync(byte[] message, TimeSpan time, CancellationToken cancellationToken)
     {
         byte[] body = new byte[5 + message.Length];
         BinaryPrimitives.WriteUInt32BigEndian(body.AsSpan(1), (uint)message.Length);
@@ -58,21 +68,22 @@ internal sealed class OtlpSender : IDisposable
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
             Content = new ByteArrayContent(body),
         };
+        request.Headers.Add("grpc-timeout", $"{(long)time.TotalMilliseconds}m");
         request.Headers.TE.Add(new TransferCodingWithQualityHeaderValue("trailers"));
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
-        using HttpResponseMessage response = await _client.SendAsync(request, TestContext.Current.CancellationToken);
-        byte[] answer = await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
+        using HttpResponseMessage response = await _client.SendAsync(request, cancellationToken);
+        byte[] answer = await response.Content.ReadAsByteArrayAsync(cancellationToken);
         int status = int.Parse(Value(response, "grpc-status") ?? throw new InvalidOperationException("no grpc-status"));
         long rejected = answer.Length > 5 ? RejectedSpans(answer[5..]) : 0;
         return new OtlpAnswer(response.StatusCode, status, Uri.UnescapeDataString(Value(response, "grpc-message") ?? ""), rejected);
     }
 
-    private async Task<OtlpAnswer> SendHttpAsync(byte[] message)
+    private async Task<OtlpAnswer> SendHttpAsync(byte[] message, CancellationToken cancellationToken)
     {
         using ByteArrayContent content = new(message);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/x-protobuf");
-        using HttpResponseMessage response = await _client.PostAsync(_url, content, TestContext.Current.CancellationToken);
-        byte[] answer = await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
+        using HttpResponseMessage response = await _client.PostAsync(_url, content, cancellationToken);
+        byte[] answer = await response.Content.ReadAsByteArrayAsync(cancellationToken);
         return response.IsSuccessStatusCode
             ? new OtlpAnswer(response.StatusCode, null, "", RejectedSpans(answer))
             : new OtlpAnswer(response.StatusCode, null, Encoding.UTF8.GetString(answer), 0);

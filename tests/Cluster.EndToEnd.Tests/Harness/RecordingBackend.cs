@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.IO.Compression;
 using System.Net;
 using Cluster.Testing.Otlp;
@@ -21,18 +22,21 @@ namespace Cluster.EndToEnd.Tests.Harness;
 /// </summary>
 internal sealed class RecordingBackend : IAsyncDisposable
 {
-    private readonly ConcurrentQueue<ExportTraceServiceRequest> _received = new();
+    private readonly ConcurrentQueue<Arrival> _received = new();
+    private readonly IPAddress _address;
     private readonly ConcurrentQueue<string> _problems = new();
     private WebApplication? _application;
     private int _attempts;
     private int _grpcPort;
     private int _httpPort;
 
+    private RecordingBackend(IPAddress address) => _address = address;
+
     /// <summary>Where an <c>otlp</c> exporter sends to.</summary>
-    public Uri GrpcEndpoint => new($"http://127.0.0.1:{_grpcPort}");
+    public Uri GrpcEndpoint => new($"http://{_address}:{_grpcPort}");
 
     /// <summary>Where an <c>otlphttp</c> exporter sends to, without the path.</summary>
-    public Uri HttpEndpoint => new($"http://127.0.0.1:{_httpPort}");
+    public Uri HttpEndpoint => new($"http://{_address}:{_httpPort}");
 
     /// <summary>What it says to the next requests.</summary>
     public BackendAnswer Answer { get; set; }
@@ -41,21 +45,24 @@ internal sealed class RecordingBackend : IAsyncDisposable
     public int Attempts => Volatile.Read(ref _attempts);
 
     /// <summary>Every request it said yes to.</summary>
-    public IReadOnlyCollection<ExportTraceServiceRequest> Received => _received.ToArray();
+    public IReadOnlyCollection<ExportTraceServiceRequest> Received => [.. _received.Select(arrival => arrival.Request)];
+
+    /// <summary>The same, with the time of each.</summary>
+    public IReadOnlyCollection<Arrival> Arrivals => _received.ToArray();
 
     /// <summary>Requests that were no OTLP; a test that does not mean to send such asserts that there are none.</summary>
     public IReadOnlyCollection<string> Problems => _problems.ToArray();
 
-    /// <summary>A running back end on free ports.</summary>
-    public static async Task<RecordingBackend> StartAsync()
+    /// <summary>A running back end on free ports of this address; on loopback when there is none.</summary>
+    public static async Task<RecordingBackend> StartAsync(IPAddress? address = null)
     {
-        RecordingBackend backend = new();
+        RecordingBackend backend = new(address ?? IPAddress.Loopback);
         await backend.ListenAsync();
         return backend;
     }
 
     /// <summary>Spans received of this trace, repeated ones counted again.</summary>
-    public int SpansOf(string traceId) => _received.SelectMany(Delivery.Of).Count(delivery => delivery.TraceId == traceId);
+    public int SpansOf(string traceId) => Received.SelectMany(Delivery.Of).Count(delivery => delivery.TraceId == traceId);
 
     /// <summary>
     /// Waits until every span of the traces <paramref name="kept"/> in <paramref name="sent"/> has arrived at least once. What else
@@ -71,7 +78,7 @@ internal sealed class RecordingBackend : IAsyncDisposable
         await Eventually.HoldsAsync(
             () =>
             {
-                missing = [.. expected.Except(_received.SelectMany(Delivery.Of).Select(span => span.TraceId + span.SpanId))];
+                missing = [.. expected.Except(Received.SelectMany(Delivery.Of).Select(span => span.TraceId + span.SpanId))];
                 return missing.Count == 0;
             },
             () => $"{expected.Count} spans arrived; {missing.Count} are missing, {string.Join(", ", missing.Take(5))}; "
@@ -104,8 +111,8 @@ internal sealed class RecordingBackend : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.MaxRequestBodySize = null;
-            kestrel.Listen(IPAddress.Loopback, _grpcPort, listen => listen.Protocols = HttpProtocols.Http2);
-            kestrel.Listen(IPAddress.Loopback, _httpPort, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(_address, _grpcPort, listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.Listen(_address, _httpPort, listen => listen.Protocols = HttpProtocols.Http1);
         });
         WebApplication application = builder.Build();
         application.MapPost("/opentelemetry.proto.collector.trace.v1.TraceService/Export", ExportGrpcAsync);
@@ -199,7 +206,8 @@ internal sealed class RecordingBackend : IAsyncDisposable
     {
         try
         {
-            _received.Enqueue(decode());
+            ExportTraceServiceRequest request = decode();
+            _received.Enqueue(new Arrival(Stopwatch.GetTimestamp(), request));
             return true;
         }
 #pragma warning disable CA1031 // Whatever is wrong with it, the test that sent it wants to know.
@@ -250,3 +258,8 @@ internal sealed class RecordingBackend : IAsyncDisposable
         return body.ToArray();
     }
 }
+
+/// <summary>A request that the back end said yes to.</summary>
+/// <param name="At"><see cref="Stopwatch"/> time.</param>
+/// <param name="Request">What was in it.</param>
+internal readonly record struct Arrival(long At, ExportTraceServiceRequest Request);

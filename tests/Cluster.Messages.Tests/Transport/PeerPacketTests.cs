@@ -33,7 +33,7 @@ public sealed class PeerPacketTests
         Assert.Equal((PeerMessageKind.Deliver, ushort.MaxValue, 300), (header.Kind, header.Shard, payload.Length));
         Assert.False(reader.TryRead(out _, out _));
         Assert.False(reader.IsMalformed);
-        Assert.True(PeerPacketReader.IsWellFormed(Whole.AsSpan(PeerPacketFormat.HeaderSize)));
+        Assert.Equal(3, PeerPacketReader.Count(Whole.AsSpan(PeerPacketFormat.HeaderSize)));
     }
 
     [Fact]
@@ -43,17 +43,17 @@ public sealed class PeerPacketTests
         PeerPacketFormat.WriteHeader(heartbeat);
         Assert.Equal(new byte[8], heartbeat);
         Assert.True(PeerPacketFormat.IsIntact(heartbeat));
-        Assert.True(PeerPacketReader.IsWellFormed([]));
+        Assert.Equal(0, PeerPacketReader.Count([]));
     }
 
     [Fact]
-    public void IsWellFormed_AnyPrefix_OnlyAtTheEndOfAMessage()
+    public void Count_AnyPrefix_OnlyAtTheEndOfAMessage()
     {
         ReadOnlySpan<byte> messages = Whole.AsSpan(PeerPacketFormat.HeaderSize);
         int[] ends = [0, 21, 37];
         for (int length = 0; length < messages.Length; length++)
         {
-            Assert.Equal(ends.Contains(length), PeerPacketReader.IsWellFormed(messages[..length]));
+            Assert.Equal(Array.IndexOf(ends, length), PeerPacketReader.Count(messages[..length]));
         }
     }
 

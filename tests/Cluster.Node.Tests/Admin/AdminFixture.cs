@@ -13,12 +13,19 @@ internal sealed class AdminFixture : IDisposable
 {
     public static readonly DateTimeOffset Start = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
-    public AdminFixture()
+    public AdminFixture(bool cluster = false)
+        : this(cluster ? new FakeCluster() : null)
     {
+    }
+
+    public AdminFixture(FakeCluster? cluster)
+    {
+        Cluster = cluster ?? new FakeCluster();
         Sources = new AdminSources
         {
             Node = Node,
             Shards = Shards,
+            Cluster = cluster?.Sources,
             Gateway = FakeCounters.Gateway,
             Exporters = FakeCounters.Exporters,
             Process = FakeCounters.Process,
@@ -35,6 +42,8 @@ internal sealed class AdminFixture : IDisposable
 
     public FakeShards Shards { get; } = new();
 
+    public FakeCluster Cluster { get; }
+
     public AdminSources Sources { get; }
 
     public AdminEndpoint Endpoint { get; }
@@ -48,11 +57,14 @@ internal sealed class AdminFixture : IDisposable
         Sharding = new ShardRegionOptions { ShardCount = 2, Workers = 1, DecisionWait = TimeSpan.FromMilliseconds(2500) },
     };
 
-    public async Task<Answer> SendAsync(string target, string method = "GET", string host = "127.0.0.1:8080", CancellationTokenSource? client = null)
+    public async Task<Answer> SendAsync(
+        string target, string method = "GET", string host = "127.0.0.1:8080", CancellationTokenSource? client = null, string? origin = null)
     {
         DefaultHttpContext context = new();
         int query = target.IndexOf('?', StringComparison.Ordinal);
         context.Request.Method = method;
+        context.Request.Scheme = "http";
+        context.Request.Headers.Origin = origin;
         context.Request.Host = new HostString(host);
         context.Request.Path = query < 0 ? target : target[..query];
         context.Request.QueryString = query < 0 ? default : new QueryString(target[query..]);

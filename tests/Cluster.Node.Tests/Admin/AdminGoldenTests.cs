@@ -11,6 +11,7 @@ public sealed class AdminGoldenTests : IDisposable
     [InlineData("/healthz", "healthz")]
     [InlineData("/readyz", "readyz")]
     [InlineData("/api/node", "node")]
+    [InlineData("/api/cluster", "cluster-single")]
     [InlineData("/api/shards", "shards")]
     [InlineData("/api/shards/1", "shard")]
     [InlineData("/api/traces", "traces-pending")]

@@ -17,11 +17,12 @@ public sealed class OpenApiTests : IDisposable
         using JsonDocument document = await ReadAsync();
 
         Dictionary<string, JsonElement> paths =
-            document.RootElement.GetProperty("paths").EnumerateObject().ToDictionary(path => path.Name, path => path.Value.GetProperty("get"));
+            document.RootElement.GetProperty("paths").EnumerateObject().ToDictionary(path => path.Name, path => Operation(path.Value));
         Assert.Equal(_admin.Endpoint.Routes.All.Select(route => route.Template).Order(), paths.Keys.Order());
         foreach (var route in _admin.Endpoint.Routes.All)
         {
             JsonElement[] parameters = paths[route.Template].TryGetProperty("parameters", out JsonElement list) ? [.. list.EnumerateArray()] : [];
+            Assert.Equal(route.IsPost, document.RootElement.GetProperty("paths").GetProperty(route.Template).TryGetProperty("post", out _));
             Assert.Equal(route.Query ?? [], Names(parameters, "query"));
             Assert.Equal(route.Template.Contains('{', StringComparison.Ordinal) ? [route.Template.Split('{', '}')[1]] : [], Names(parameters, "path"));
         }
@@ -32,6 +33,10 @@ public sealed class OpenApiTests : IDisposable
     [InlineData("/readyz", "/readyz", 200)]
     [InlineData("/api/node", "/api/node", 200)]
     [InlineData("/api/node?x=1", "/api/node", 400)]
+    [InlineData("/api/cluster", "/api/cluster", 200)]
+    [InlineData("/api/cluster?x=1", "/api/cluster", 400)]
+    [InlineData("/api/drain", "/api/drain", 409)]
+    [InlineData("/api/drain?wait=-1", "/api/drain", 400)]
     [InlineData("/api/shards", "/api/shards", 200)]
     [InlineData("/api/shards?x=1", "/api/shards", 400)]
     [InlineData("/api/shards/0", "/api/shards/{id}", 200)]
@@ -53,7 +58,33 @@ public sealed class OpenApiTests : IDisposable
     {
         using JsonDocument document = await ReadAsync();
 
-        AssertDescribed(document.RootElement, await _admin.SendAsync(target), template, status);
+        AssertDescribed(document.RootElement, await _admin.SendAsync(target, MethodOf(target)), template, status);
+    }
+
+    [Theory]
+    [InlineData("/api/cluster", "/api/cluster", 200)]
+    [InlineData("/api/shards", "/api/shards", 200)]
+    [InlineData("/api/shards?local=true", "/api/shards", 200)]
+    [InlineData("/api/shards/0", "/api/shards/{id}", 200)]
+    [InlineData("/api/shards/1", "/api/shards/{id}", 200)]
+    [InlineData("/api/traces/000000000000000000000000000000ff?local=true", "/api/traces/{traceId}", 404)]
+    [InlineData("/api/drain?wait=0", "/api/drain", 202)]
+    [InlineData("/api/drain?wait=0&node=node-2", "/api/drain", 503)]
+    [InlineData("/api/drain?node=node-9", "/api/drain", 404)]
+    public async Task Document_AnswersInACluster_FitTheirSchemas(string target, string template, int status)
+    {
+        using AdminFixture admin = new(cluster: true);
+        using JsonDocument document = await ReadAsync();
+
+        AssertDescribed(document.RootElement, await admin.SendAsync(target, MethodOf(target)), template, status);
+    }
+
+    [Fact]
+    public async Task Document_DrainFromAnotherSite_FitsItsSchema()
+    {
+        using JsonDocument document = await ReadAsync();
+
+        AssertDescribed(document.RootElement, await _admin.SendAsync("/api/drain", "POST", origin: "http://evil.example"), "/api/drain", 403);
     }
 
     [Fact]
@@ -103,11 +134,16 @@ public sealed class OpenApiTests : IDisposable
     private static void AssertDescribed(JsonElement document, Answer answer, string template, int status)
     {
         Assert.Equal(status, answer.Status);
-        JsonElement content = document.GetProperty("paths").GetProperty(template).GetProperty("get").GetProperty("responses")
+        JsonElement described = document.GetProperty("paths").GetProperty(template);
+        JsonElement content = Operation(described).GetProperty("responses")
             .GetProperty(status.ToString()).GetProperty("content").GetProperty(answer.ContentType!);
         using JsonDocument value = JsonDocument.Parse(answer.Body);
         Assert.Empty(new JsonSchema(document).Check(content.GetProperty("schema"), value.RootElement));
     }
+
+    private static string MethodOf(string target) => target.StartsWith("/api/drain", StringComparison.Ordinal) ? "POST" : "GET";
+
+    private static JsonElement Operation(JsonElement path) => path.TryGetProperty("post", out JsonElement post) ? post : path.GetProperty("get");
 
     private static void AssertWords(JsonElement schemas, string schema, string property, IEnumerable<string> words)
     {

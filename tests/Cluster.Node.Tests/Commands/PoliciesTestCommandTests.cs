@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text.Json;
 using Cluster.Messages.Otlp;
 using Cluster.Testing;
@@ -93,6 +94,42 @@ public sealed class PoliciesTestCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Test_OneTraceOfOneSpan_IsCountedInTheSingular()
+    {
+        byte[] request = Traces().Span(1, 1).ToBytes();
+        string traces = _shell.File("traces.pb", [.. request, .. request]);
+
+        Assert.Equal(0, await RunAsync(Policies, "--traces", traces));
+
+        Assert.EndsWith("\n1 trace: 0 sampled, 1 not sampled, 0 dropped\n", _shell.Output, StringComparison.Ordinal);
+        Assert.Equal("counted once, being there several times: 1 span\n", _shell.Error);
+    }
+
+    [Fact]
+    public async Task Test_GzipFile_SaysHowToUnpackIt()
+    {
+        using MemoryStream packed = new();
+        using (GZipStream gzip = new(packed, CompressionLevel.Optimal, leaveOpen: true))
+        {
+            gzip.Write(Traces().Span(1, 1).ToBytes());
+        }
+
+        string traces = _shell.File("traces.pb.gz", packed.ToArray());
+
+        Assert.Equal(1, await RunAsync(Policies, "--traces", traces));
+
+        Assert.Equal("traces.pb.gz: is compressed with gzip; unpack it first: gzip -dk traces.pb.gz\n", _shell.Error);
+        Assert.Equal("", _shell.Output);
+    }
+
+    [Fact]
+    public async Task Test_DirectoryOfTraces_IsAUsageError()
+    {
+        Assert.Equal(2, await RunAsync(Policies, "--traces", "/"));
+        Assert.Equal("/: cannot be read: it is a directory; name a file\n", _shell.Error);
+    }
+
+    [Fact]
     public async Task Test_Text_IsATable()
     {
         string traces = _shell.File(
@@ -167,7 +204,7 @@ public sealed class PoliciesTestCommandTests : IDisposable
 
         Assert.Equal(["1:sampled:errors"], Decisions());
         Assert.Equal(
-            "passed over, for an invalid trace or span ID: 1 spans\ncounted once, being there several times: 1 spans\n", _shell.Error);
+            "passed over, for an invalid trace or span ID: 1 span\ncounted once, being there several times: 1 span\n", _shell.Error);
     }
 
     [Theory]

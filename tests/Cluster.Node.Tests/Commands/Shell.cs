@@ -10,6 +10,9 @@ internal sealed class Shell : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("actorsampling-test-").FullName;
 
+    /// <summary>Where its files are.</summary>
+    public string Folder => _folder;
+
     public string Output { get; private set; } = "";
 
     public string Error { get; private set; } = "";
@@ -17,6 +20,12 @@ internal sealed class Shell : IDisposable
     public NodeConfiguration? Started { get; private set; }
 
     public IReadOnlyList<ConfigurationError> Warnings { get; private set; } = [];
+
+    /// <summary>What says whether certificates are there; null does not look.</summary>
+    public Func<string, bool>? FileExists { get; set; }
+
+    /// <summary>What answers in place of a node's admin endpoint.</summary>
+    public Func<HttpMessageHandler> Http { get; set; } = () => throw new InvalidOperationException("no command here asks a node");
 
     public string File(string name, string content) => File(name, System.Text.Encoding.UTF8.GetBytes(content));
 
@@ -31,7 +40,13 @@ internal sealed class Shell : IDisposable
     {
         using StringWriter output = new() { NewLine = "\n" };
         using StringWriter error = new() { NewLine = "\n" };
-        CommandEnvironment environment = new() { Variable = TestFiles.Variable, AvailableMemoryBytes = TestFiles.AvailableMemory };
+        CommandEnvironment environment = new()
+        {
+            Variable = TestFiles.Variable,
+            AvailableMemoryBytes = TestFiles.AvailableMemory,
+            Machine = TestFiles.Machine with { FileExists = FileExists },
+            Http = Http,
+        };
         int code = await CommandLine.InvokeAsync(args, RunNodeAsync, environment, output, error, TestContext.Current.CancellationToken);
         Output = output.ToString().Replace(_folder + "/", "", StringComparison.Ordinal);
         Error = error.ToString().Replace(_folder + "/", "", StringComparison.Ordinal);

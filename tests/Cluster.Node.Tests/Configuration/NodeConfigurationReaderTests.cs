@@ -25,7 +25,7 @@ public sealed class NodeConfigurationReaderTests
     [Fact]
     public void Read_AddressesFromTheCommandLine_TakeTheirPlace()
     {
-        ListenOverrides listen = new("127.0.0.1:0", ":5318", "[::1]:9090");
+        CommandLineOverrides listen = new("127.0.0.1:0", ":5318", "[::1]:9090");
         string yaml = TestFiles.Minimal(receiver: "{ protocols: { grpc: { endpoint: '0.0.0.0:1' } } }", rest: "admin: { enabled: false }");
 
         NodeConfiguration configuration = TestFiles.ReadGood(yaml, listen);
@@ -39,7 +39,7 @@ public sealed class NodeConfigurationReaderTests
     public void Read_WrongAddressesFromTheCommandLine_NameTheOption()
     {
         TestFiles.Read(
-            TestFiles.Minimal(), out ConfigurationErrors errors, new ListenOverrides("4317", "127.0.0.1:8080", "127.0.0.1:8080"));
+            TestFiles.Minimal(), out ConfigurationErrors errors, new CommandLineOverrides("4317", "127.0.0.1:8080", "127.0.0.1:8080"));
 
         Assert.Equal(
             ["--otlp-grpc: '4317' has no port; write an address to listen on as host:port, 0.0.0.0:4317 for example",

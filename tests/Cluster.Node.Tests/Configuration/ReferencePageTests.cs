@@ -46,7 +46,7 @@ public sealed partial class ReferencePageTests
         ConfigurationErrors errors = new();
         ConfigurationReading reading = new(errors);
         string yaml = Repository.Read("tests/Cluster.Node.Tests/Configuration/every-block.yaml");
-        NodeConfigurationReader.Read(yaml, TestFiles.Variable, TestFiles.AvailableMemory, new ListenOverrides(), reading);
+        NodeConfigurationReader.Read(yaml, TestFiles.Variable, TestFiles.AvailableMemory, new CommandLineOverrides(), TestFiles.Machine, reading);
         Assert.False(errors.HasErrors, string.Join('\n', errors.All));
         return reading.KnownPaths.Where(p => !PipelineName().IsMatch(p));
     }

@@ -8,16 +8,19 @@ internal static class TestFiles
 {
     public const long AvailableMemory = 8L << 30;
 
-    public static NodeConfiguration? Read(string yaml, out ConfigurationErrors errors, ListenOverrides? listen = null)
+    public static readonly LocalMachine Machine = new("host-1", () => "10.0.0.7");
+
+    public static NodeConfiguration? Read(
+        string yaml, out ConfigurationErrors errors, CommandLineOverrides? given = null, LocalMachine? machine = null)
     {
         errors = new ConfigurationErrors();
-        return NodeConfigurationReader.Read(yaml, Variable, AvailableMemory, errors, listen);
+        return NodeConfigurationReader.Read(yaml, Variable, AvailableMemory, errors, given, machine ?? Machine);
     }
 
     /// <summary>Reads a file that must have no error; its warnings do not matter.</summary>
-    public static NodeConfiguration ReadGood(string yaml, ListenOverrides? listen = null)
+    public static NodeConfiguration ReadGood(string yaml, CommandLineOverrides? given = null, LocalMachine? machine = null)
     {
-        NodeConfiguration? configuration = Read(yaml, out ConfigurationErrors errors, listen);
+        NodeConfiguration? configuration = Read(yaml, out ConfigurationErrors errors, given, machine);
         Assert.False(errors.HasErrors, string.Join('\n', errors.All));
         return configuration!;
     }

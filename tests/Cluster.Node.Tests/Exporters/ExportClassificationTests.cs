@@ -110,4 +110,19 @@ public sealed class ExportClassificationTests
         Assert.Equal(ExportVerdict.Retry, outcome.Verdict);
         Assert.Equal(reason, outcome.Reason);
     }
+
+    /// <summary>What the outer exception points to is there, not the pointer.</summary>
+    [Fact]
+    public void ForTransport_NestedExceptions_SaysTheCauseItself()
+    {
+        HttpRequestException exception = new(
+            HttpRequestError.SecureConnectionError,
+            "The SSL connection could not be established, see inner exception.",
+            new AuthenticationException("The remote certificate is invalid because of errors in the certificate chain: UntrustedRoot"));
+
+        Assert.Equal(
+            "The SSL connection could not be established "
+            + "(The remote certificate is invalid because of errors in the certificate chain: UntrustedRoot)",
+            ExportClassification.ForTransport(exception).Message);
+    }
 }

@@ -95,6 +95,24 @@ public sealed class ExportPipelineTests
         Assert.True(Kept.IsReturned(kept));
     }
 
+    [Fact]
+    public async Task DrainAsync_AskedToEndAtOnce_ReportsWhatIsLeft()
+    {
+        ScriptedClient stuck = new();
+        using CancellationTokenSource atOnce = new();
+        await using ExportPipeline pipeline = new([Exporter("stuck", stuck)], _time);
+        KeptTraces kept = Kept.Traces(1, 2);
+        pipeline.Enqueue(kept);
+        await stuck.NextAsync();
+
+        Task<DrainReport> draining = pipeline.DrainAsync(TimeSpan.FromSeconds(10), atOnce.Token);
+        Assert.False(draining.IsCompleted);
+        await atOnce.CancelAsync();
+
+        Assert.Equal([new DrainLeft("stuck", 2, 4)], (await draining).Exporters);
+        Assert.True(Kept.IsReturned(kept));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

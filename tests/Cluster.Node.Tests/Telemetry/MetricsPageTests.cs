@@ -71,6 +71,7 @@ public sealed class MetricsPageTests : IDisposable
 
         Assert.Equal(0, Assert.Single(metrics["actorsampling_ready"].Samples).Value);
         Assert.Empty(metrics["actorsampling_exporter_queue_bytes"].Samples);
+        Assert.DoesNotContain(metrics.Keys, name => name.StartsWith("actorsampling_cluster_", StringComparison.Ordinal));
         Assert.True(Assert.Single(metrics["process_resident_memory_bytes"].Samples).Value > 1_000_000);
         Assert.True(Assert.Single(metrics["process_cpu_seconds_total"].Samples).Value > 0);
     }
@@ -125,7 +126,7 @@ public sealed class MetricsPageTests : IDisposable
             Sharding = new ShardRegionOptions(),
         };
         node.Ready();
-        return new MetricsPage(node, _admin.Shards, FakeCounters.Gateway, FakeCounters.Exporters, FakeCounters.Process);
+        return new MetricsPage(node, _admin.Shards, FakeCounters.Gateway, FakeCounters.Exporters, FakeCounters.Process, _admin.Cluster.Sources);
     }
 
     private sealed class EmptyShards : IShardInspection

@@ -11,8 +11,8 @@ public sealed class NamesTests
         string[] words = [.. Enum.GetValues<Refusal>().Where(refusal => refusal != Refusal.None).Select(Names.Of)];
         Assert.Equal(words.Distinct(), words);
         Assert.DoesNotContain("unknown", words);
-        string metrics = File.ReadAllText(Path.Combine(Repository.Root, "docs", "metrics.md"));
-        string architecture = File.ReadAllText(Path.Combine(Repository.Root, "ARCHITECTURE.md"));
+        string metrics = Repository.Read("docs/metrics.md");
+        string architecture = Repository.Read("ARCHITECTURE.md");
         Assert.All(words, word => Assert.Contains($"`{word}`", metrics, StringComparison.Ordinal));
         Assert.All(words, word => Assert.Contains($"| `{word}` |", architecture, StringComparison.Ordinal));
     }

@@ -39,6 +39,15 @@ public sealed class StartupBannerTests
             Write(new ListeningAddress("OTLP/gRPC", "https://[::]:14317", "https://[::1]:14317")));
     }
 
+    [Fact]
+    public void WriteCluster_ANode_LineIsExact()
+    {
+        using StringWriter output = new() { NewLine = "\r\n" };
+        StartupBanner.WriteCluster(output, "checkout", "node-1", "10.0.0.7:4320");
+
+        Assert.Equal("cluster    checkout, as node-1; peers connect to 10.0.0.7:4320\n", output.ToString());
+    }
+
     private static ListeningAddress Local(string name, int port) => new(name, $"http://127.0.0.1:{port}", $"http://127.0.0.1:{port}");
 
     private static string Write(params ListeningAddress[] listening)

@@ -66,6 +66,7 @@ public sealed class AllocationPlannerTests
         Assert.Equal("a", planner.Allocation[0].Primary.Node);
         planner.Run(0.2);
         Assert.Equal(("b", 2u, 1), (planner.Allocation[0].Primary.Node, planner.Allocation[0].Term, planner.Emptied));
+        Assert.True(planner.Allocation[0].FromNothing);
         Assert.Empty(planner.Allocation[0].Replicas);
     }
 

@@ -78,7 +78,8 @@ public sealed class ClusterControlTests : IAsyncDisposable
     public async Task Drain_ThenLeave_EmptiesAndGoes()
     {
         ClusterControl[] nodes = [_host.Start("a").Control, _host.Start("b").Control];
-        await _host.UntilAsync(() => Report(nodes) && nodes.All(node => ControlHost.Primaries(node.Snapshot, "a", "b") is [4, 4]), "shards shared by two");
+        await _host.UntilAsync(
+            () => Report(nodes) && nodes.All(node => ControlHost.Primaries(node.Snapshot, "a", "b") is [4, 4]), "shards shared by two");
         Task drained = nodes[0].DrainAsync(TestContext.Current.CancellationToken);
         await _host.UntilAsync(() => Report(nodes) && drained.IsCompleted, "the drain");
         Assert.Equal([0, 8], ControlHost.Primaries(nodes[0].Snapshot, "a", "b"));

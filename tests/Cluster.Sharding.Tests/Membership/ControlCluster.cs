@@ -15,6 +15,9 @@ internal sealed class ControlCluster
 
     private readonly Dictionary<(int Shard, uint Term), MemberId> _owners = [];
 
+    private HashSet<MemberId> _members = [];
+    private long _membersRevision;
+
     public ControlCluster(int shards = 8, int replicas = 1, int history = StoreCore.DefaultHistory)
     {
         Store = new StoreCore(history);
@@ -110,9 +113,21 @@ internal sealed class ControlCluster
     /// <summary>Of each shard and term there is one owner ever, and of each shard one with authority at a time.</summary>
     private void Check()
     {
+        if (Store.Revision != _membersRevision)
+        {
+            _membersRevision = Store.Revision;
+            _members = [.. Store.List(StoreKeys.Members).Entries
+                .Select(entry => StoredDocuments.ReadMember(entry.Key[StoreKeys.Members.Length..], entry.Value)?.Id ?? default)];
+        }
+
         foreach (ControlNode node in Nodes)
         {
-            for (int i = 0; i < Options.ShardCount; i++)
+            if (node.Core.Authority > Now)
+            {
+                Assert.Contains(node.Id, _members);
+            }
+
+            for (int i = 0; i < Options.ShardCount && node.Core.Snapshot != node.Checked; i++)
             {
                 ShardAssignment shard = node.Core.Snapshot.Allocation[i];
                 if (!shard.Primary.IsNone && !_owners.TryAdd((i, shard.Term), shard.Primary))
@@ -121,11 +136,7 @@ internal sealed class ControlCluster
                 }
             }
 
-            if (node.Core.Authority > Now)
-            {
-                Assert.Contains(Store.List(StoreKeys.Members).Entries, entry => entry.Key == StoreKeys.Member(node.Id.Node)
-                    && StoredDocuments.ReadMember(node.Id.Node, entry.Value)?.Id == node.Id);
-            }
+            node.Checked = node.Core.Snapshot;
         }
     }
 }
@@ -154,6 +165,9 @@ internal sealed class ControlNode : IClusterControlEffects
     public List<ClusterSnapshot> Published { get; } = [];
 
     public List<long> Authorities { get; } = [];
+
+    /// <summary>What the cluster has looked at.</summary>
+    public ClusterSnapshot? Checked { get; set; }
 
     public string? Rejection { get; private set; }
 

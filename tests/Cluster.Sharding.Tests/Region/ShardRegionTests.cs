@@ -347,9 +347,16 @@ public sealed class ShardRegionTests : IAsyncLifetime
         ConfigurationErrors errors = new();
         PolicySet policies = PolicyCompiler.Parse(configuration, errors)!;
         Assert.False(errors.HasErrors, string.Join('\n', errors.All));
-        ShardAllocation allocation = ShardAllocation.Alone(new MemberId("self", 1), 16);
+        MemberId self = new("self", 1);
         _region = new ShardRegion(
-            options with { ShardCount = 16 }, policies, new TokenBuckets(policies.Budgets), allocation, _queue, _time, new TraceIdHasher(3));
+            self,
+            options with { ShardCount = 16 },
+            policies,
+            new TokenBuckets(policies.Budgets),
+            ShardAllocation.Alone(self, 16),
+            _queue,
+            new MonotonicClock(_time),
+            new TraceIdHasher(3));
         _inspection = new ShardInspection(_region);
         _router = new ShardRouter(_region, 1, new TraceIdHasher(3));
     }

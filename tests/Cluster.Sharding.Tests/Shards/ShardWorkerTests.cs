@@ -1,18 +1,22 @@
 using Cluster.Messages.Frames;
 using Cluster.Messages.Identity;
 using Cluster.Messages.Sharding;
+using Cluster.Messages.Transport;
 using Cluster.Sampling.Configuration;
 using Cluster.Sampling.Decisions;
 using Cluster.Sampling.Policies;
 using Cluster.Sharding.Log;
 using Cluster.Sharding.Region;
 using Cluster.Sharding.Shards;
+using Cluster.Sharding.Transport;
 using Cluster.Testing;
 
 namespace Cluster.Sharding.Tests.Shards;
 
 public sealed class ShardWorkerTests : IAsyncLifetime
 {
+    private static readonly MemberId Self = new("self", 1);
+
     private readonly ManualTimeProvider _time = new();
     private readonly SlabPool _slabs = new();
     private readonly QueueFake _queue = new();
@@ -30,7 +34,7 @@ public sealed class ShardWorkerTests : IAsyncLifetime
         _queue.TakeAll();
         try
         {
-            await _worker.CloseAsync();
+            await _worker.DisposeAsync();
         }
         catch (ObjectDisposedException)
         {
@@ -66,7 +70,7 @@ public sealed class ShardWorkerTests : IAsyncLifetime
     {
         await Parallel.ForEachAsync(Enumerable.Range(0, 8), async (thread, _) =>
         {
-            Delivery delivery = new(static _ => { });
+            Delivery delivery = new(new Ways(this), 0);
             for (int i = 0; i < 500; i++)
             {
                 Assert.Equal(Refusal.None, await DeliverAsync(delivery, new TraceBuilder().Span((ulong)(thread * 1000 + i + 1), 1)));
@@ -90,14 +94,14 @@ public sealed class ShardWorkerTests : IAsyncLifetime
     public async Task Drain_DeliveryBehindIt_IsRefusedAndNotTaken()
     {
         Assert.True(await _worker.DrainAsync(regardless: false));
-        Assert.Equal(Refusal.ShuttingDown, await DeliverAsync(new Delivery(static _ => { }), new TraceBuilder().Span(1, 1)));
+        Assert.Equal(Refusal.ShuttingDown, await DeliverAsync(new Delivery(new Ways(this), 0), new TraceBuilder().Span(1, 1)));
         Assert.Equal(0, _worker.Statistics.AcceptedSpans);
     }
 
     [Fact]
     public async Task Drain_ExportersFull_SaysSoUntilItIsRegardless()
     {
-        await DeliverAsync(new Delivery(static _ => { }), new TraceBuilder().Span(1, 1).Error().Span(2, 1).Error());
+        await DeliverAsync(new Delivery(new Ways(this), 0), new TraceBuilder().Span(1, 1).Error().Span(2, 1).Error());
         _queue.HasRoom = false;
         Assert.False(await _worker.DrainAsync(regardless: false));
         Assert.Equal(0, _queue.Spans);
@@ -106,14 +110,14 @@ public sealed class ShardWorkerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Close_WhateverComesBehindIt_IsRefused()
+    public async Task Dispose_WhateverComesBehindIt_IsRefused()
     {
-        await DeliverAsync(new Delivery(static _ => { }), new TraceBuilder().Span(1, 1));
-        await _worker.CloseAsync();
+        await DeliverAsync(new Delivery(new Ways(this), 0), new TraceBuilder().Span(1, 1));
+        await _worker.DisposeAsync();
         Assert.Equal(0, _slabs.BytesInUse);
         Assert.Equal(0, _load.Bytes);
         _worker.Tick();
-        Assert.Equal(Refusal.ShuttingDown, await DeliverAsync(new Delivery(static _ => { }), new TraceBuilder().Span(1, 1)));
+        Assert.Equal(Refusal.ShuttingDown, await DeliverAsync(new Delivery(new Ways(this), 0), new TraceBuilder().Span(1, 1)));
         await Assert.ThrowsAsync<ObjectDisposedException>(() => _worker.AskAsync((_, _) => 1));
         Assert.Equal(0, _worker.Statistics.Failures);
     }
@@ -125,7 +129,7 @@ public sealed class ShardWorkerTests : IAsyncLifetime
         string filler = new('x', 300_000); // each trace fills a request
         for (ulong trace = 1; trace <= 40; trace++)
         {
-            await DeliverAsync(new Delivery(static _ => { }), new TraceBuilder().Span(trace, 1).Error().With("filler", filler));
+            await DeliverAsync(new Delivery(new Ways(this), 0), new TraceBuilder().Span(trace, 1).Error().With("filler", filler));
         }
 
         _time.Advance(TimeSpan.FromSeconds(2));
@@ -144,7 +148,7 @@ public sealed class ShardWorkerTests : IAsyncLifetime
     [Fact]
     public async Task Load_TracesThatCome_And_Go_ReturnsToNothing()
     {
-        await DeliverAsync(new Delivery(static _ => { }), new TraceBuilder().Span(1, 1).Span(2, 1).Span(2, 2));
+        await DeliverAsync(new Delivery(new Ways(this), 0), new TraceBuilder().Span(1, 1).Span(2, 1).Span(2, 2));
         Assert.Equal(2, _load.PendingTraces);
         Assert.True(_load.Bytes > SlabPool.SlabSize + 64 * 1024);
         await _worker.DrainAsync(regardless: true);
@@ -159,21 +163,46 @@ public sealed class ShardWorkerTests : IAsyncLifetime
         options = options with { ShardCount = 4 };
         _load = new RegionLoad(_slabs);
         ShardServices services = new(options, policies, new TokenBuckets(policies.Budgets), _slabs, _queue, new TraceIdHasher(1));
-        ShardAllocation allocation = ShardAllocation.Alone(new MemberId("self", 1), 4);
-        _worker = new ShardWorker(0, 1, allocation, services, _load, _time, _time.GetTimestamp());
+        ShardAllocation allocation = ShardAllocation.Alone(Self, 4);
+        _worker = Assert.Single(ShardWorker.Open(Self, [services], _load, new Ways(this), new MonotonicClock(_time)));
+        _worker.Apply(allocation);
+        _worker.SetAuthority(long.MaxValue);
     }
 
     private async Task OpenAnewAsync(ShardRegionOptions options)
     {
-        await _worker.CloseAsync();
+        await _worker.DisposeAsync();
         Open(options);
     }
 
-    private async Task<Refusal> DeliverAsync(Delivery delivery, TraceBuilder request)
+    private static async Task<Refusal> DeliverAsync(Delivery delivery, TraceBuilder request)
     {
         using FrameBatch batch = RequestFrames.Of(request.ToBytes(), 4);
-        ValueTask<Refusal> acknowledgement = delivery.Begin(batch, 1);
-        _worker.Post(delivery);
-        return await acknowledgement;
+        return await delivery.Begin(batch, ShardAllocation.Alone(Self, 4), 0, long.MaxValue);
+    }
+
+    private sealed class Ways(ShardWorkerTests test) : IDeliveryWays, IWorkerWays
+    {
+        public Refusal PeerAdmission => Refusal.None;
+
+        public bool IsLocal(MemberId member) => true;
+
+        public PeerSend SendToPeer(Delivery delivery, int frame, int attempt, MemberId owner) => PeerSend.NotConnected;
+
+        public int WorkerOf(int shard) => 0;
+
+        public void Post(Delivery delivery, int worker) => test._worker.Post(delivery);
+
+        public void GiveBack(Delivery delivery)
+        {
+        }
+
+        public void Send(MemberId to, PeerMessageKind kind, int shard, ulong id, ReadOnlySpan<byte> payload, ReadOnlySpan<byte> body)
+        {
+        }
+
+        public void ReportsChanged()
+        {
+        }
     }
 }

@@ -115,7 +115,8 @@ internal static class ExportClassification
             _ => "unexpected",
         };
 
-        string message = ReferenceEquals(inner, exception) ? exception.Message : $"{exception.Message} ({inner.Message})";
+        string outer = exception.Message.Replace(", see inner exception.", "", StringComparison.Ordinal);
+        string message = ReferenceEquals(inner, exception) ? outer : $"{outer} ({inner.Message})";
         return new ExportOutcome(ExportVerdict.Retry, reason, message);
     }
 

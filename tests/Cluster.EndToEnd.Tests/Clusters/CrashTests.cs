@@ -1,0 +1,63 @@
+using System.Diagnostics;
+using Cluster.EndToEnd.Tests.Clients;
+using Cluster.EndToEnd.Tests.Harness;
+
+namespace Cluster.EndToEnd.Tests.Clusters;
+
+/// <summary>Nodes die.</summary>
+[Collection(ClusterCollection.Name)]
+public sealed class CrashTests
+{
+    /// <summary>What fail-over may take beyond the lease.</summary>
+    private static readonly TimeSpan Promotion = TimeSpan.FromSeconds(2);
+
+    [Fact]
+    public Task EachNodeInTurn_KilledUnderLoad_NothingAcknowledgedIsLost() => ClusterProcesses.RunAsync(new ClusterPlan(), async cluster =>
+    {
+        cluster.Load.Start();
+        await cluster.Load.FlowsAsync();
+        List<Fault> faults = [];
+        List<TimeSpan> times = [];
+        foreach (ClusterNode node in cluster.Nodes)
+        {
+            long killed = Stopwatch.GetTimestamp();
+            await node.Process.KillAsync();
+            long served = await cluster.Probe.AllServeAsync([.. cluster.Running.Select(other => other.Gateway)]);
+            times.Add(Stopwatch.GetElapsedTime(killed, served));
+            ClusterProcesses.Say($"{node.Id} killed: all shards served after {times[^1].TotalSeconds:f2} s");
+            await cluster.IsWholeAsync();
+            await node.StartAsync();
+            await cluster.IsWholeAsync();
+            faults.Add(new Fault(killed, Stopwatch.GetTimestamp()));
+        }
+
+        await cluster.Load.FlowsAsync();
+        await cluster.AssertNothingLostAsync(faults);
+        Assert.All(times, time => Assert.InRange(time, TimeSpan.Zero, cluster.Lease + Promotion));
+    });
+
+    [Fact]
+    public Task JavaScriptSdk_ThatKnowsOneGateway_KeepsWorkingWhileAnotherNodeDies() =>
+        // A trace waits long enough for spans that are held up until others have taken over.
+        ClusterProcesses.RunAsync(new ClusterPlan { LeaseSeconds = 2, DecisionSeconds = 12 }, async cluster =>
+        {
+            ClusterNode known = cluster.Nodes[0];
+            List<ClientReport> reports = [.. await SendAsync(known, "none")];
+
+            // The node dies while its shards hold those traces, and while the next clients send.
+            Task<ClientReport[]> during = SendAsync(known, "none");
+            await cluster.Nodes[1].Process.KillAsync();
+            reports.AddRange(await during);
+            reports.AddRange(await SendAsync(known, "gzip"));
+
+            string[] kept = [.. reports.SelectMany(report => report.Kept)];
+            await cluster.Backend.WaitForAsync(reports.Select(report => report.Sent), kept);
+            await cluster.IsQuietAsync();
+            Assert.Empty(cluster.Backend.Problems);
+            Delivery.AssertKeptAtLeastOnce(reports.Select(report => report.Sent), kept, cluster.Backend.Received);
+        });
+
+    /// <summary>Two clients at once, one a protocol; each fails when something that it sent was not acknowledged.</summary>
+    private static Task<ClientReport[]> SendAsync(ClusterNode node, string compression) => Task.WhenAll(
+        JavaScriptClient.RunAsync(node.Grpc, "grpc", compression), JavaScriptClient.RunAsync(node.Http, "http/protobuf", compression));
+}
