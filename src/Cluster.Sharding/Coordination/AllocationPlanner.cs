@@ -25,7 +25,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
 {
     private readonly long _patience = (long)options.LeaseTimeToLive.TotalMilliseconds;
     private readonly Dictionary<int, long> _orphanSince = [];
-    private readonly Dictionary<int, (uint Term, long SinceWhen)> _reigns = [];
+    private readonly Dictionary<int, (uint Term, long SinceWhen)> _tooManySince = [];
     private readonly Dictionary<(int Shard, MemberId Member), long> _avoidUntil = [];
     private IReadOnlyList<Member> _targetMembers = [];
     private ShardTarget[]? _targets;
@@ -37,7 +37,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
     public void Forget()
     {
         _orphanSince.Clear();
-        _reigns.Clear();
+        _tooManySince.Clear();
         _avoidUntil.Clear();
         _targets = null;
     }
@@ -105,11 +105,6 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
         for (int i = 0; i < draft.ShardCount; i++)
         {
             ShardAssignment shard = draft[i];
-            if (!_reigns.TryGetValue(i, out (uint Term, long SinceWhen) reign) || reign.Term != shard.Term)
-            {
-                _reigns[i] = (shard.Term, now);
-            }
-
             if (draft.IsDead(shard.Primary))
             {
                 Promote(draft, i);
@@ -269,15 +264,14 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
         ShardAssignment shard = draft[i];
         if (shard.Replicas.Count == 0)
         {
+            _tooManySince.Remove(i);
             return;
         }
 
         int wanted = _targets![i].Copies.Count;
         List<MemberId> goal = Goal(draft, i, out bool moves, out int size);
-        bool isReached = !moves
-            && goal.Count == size
-            && goal.TrueForAll(member => shard.CopyOn(member) is { InSync: true })
-            && HasReigned(draft, i, now);
+        bool isReached = !moves && goal.Count == size && goal.TrueForAll(member => shard.CopyOn(member) is { InSync: true });
+        isReached = HasWaited(i, shard, isReached && shard.Replicas.Any(copy => copy.InSync && !goal.Contains(copy.Member)), now);
         bool isSafe = shard.Replicas.Count(copy => copy.InSync) >= wanted;
         List<ShardCopy> rest = [.. shard.Replicas.Where(copy => goal.Contains(copy.Member) || !(copy.InSync ? isReached : isSafe))];
         if (rest.Count < shard.Replicas.Count)
@@ -287,11 +281,24 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
     }
 
     /// <summary>
-    /// Whether the primary of a shard was there a lease after its term began. One that was dead by then, with its lease still lasting, must
-    /// not have been the reason to give up others that have everything.
+    /// Whether copies in sync have been too many for a lease. A primary that is there still was alive when they became so; one that was dead by
+    /// then, with its lease still lasting, must not be the reason to give up others that have everything.
     /// </summary>
-    private bool HasReigned(AllocationDraft draft, int i, long now) =>
-        _reigns.TryGetValue(i, out (uint Term, long SinceWhen) reign) && reign.Term == draft[i].Term && now - reign.SinceWhen >= _patience;
+    private bool HasWaited(int i, ShardAssignment shard, bool tooMany, long now)
+    {
+        if (!tooMany)
+        {
+            _tooManySince.Remove(i);
+            return false;
+        }
+
+        if (!_tooManySince.TryGetValue(i, out (uint Term, long SinceWhen) since) || since.Term != shard.Term)
+        {
+            _tooManySince[i] = since = (shard.Term, now);
+        }
+
+        return now - since.SinceWhen >= _patience;
+    }
 
     /// <summary>Adds learners: first to shards without any copy, then to those with too few, then for planned moves.</summary>
     private void Fill(AllocationDraft draft)

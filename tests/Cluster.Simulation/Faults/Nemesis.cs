@@ -113,7 +113,7 @@ internal sealed class Nemesis
         shard.Replicas.Where(copy => copy.InSync).Select(copy => copy.Member).Prepend(shard.Primary);
 
     private bool IsWell(MemberId holder, int shard, ShardAssignment assignment) =>
-        _world.Truth.ProcessOf(holder) is { Node: { IsPaused: false, Disabled: 0 } } process
+        _world.Truth.ProcessOf(holder) is { Node: { IsPaused: false, IsDraining: false, Disabled: 0 } } process
         && _world.Store.HoldsLease(process)
         && !_world.Truth.IsSuspect(shard, holder)
         && !(_world.Truth.ProcessOf(assignment.Primary)?.WorkerOf(shard).Host.Reports.Any(
