@@ -27,8 +27,7 @@ public sealed class CrashTests
             ClusterProcesses.Say($"{node.Id} killed: all shards served after {times[^1].TotalSeconds:f2} s");
             await cluster.IsWholeAsync();
             await node.StartAsync();
-            await cluster.IsWholeAsync();
-            faults.Add(new Fault(killed, Stopwatch.GetTimestamp()));
+            faults.Add(new Fault(killed, await cluster.IsWholeAsync()));
         }
 
         await cluster.Load.FlowsAsync();

@@ -80,8 +80,7 @@ public sealed class JoinTests
         long joining = Stopwatch.GetTimestamp();
         ClusterNode fourth = cluster.Add("node-4");
         await fourth.StartAsync();
-        await cluster.IsWholeAsync();
-        long joined = Stopwatch.GetTimestamp();
+        long joined = await cluster.IsWholeAsync();
         ClusterView view = (await fourth.ViewAsync())!;
         Assert.InRange(view.Imbalance, 1, 1.1);
         Assert.InRange(view.CopyImbalance, 1, 1.1);
@@ -93,8 +92,7 @@ public sealed class JoinTests
         cluster.Load.Use(cluster.Nodes.Where(node => node != fourth).Select(node => node.Gateway));
         long leaving = Stopwatch.GetTimestamp();
         Assert.Equal(0, await fourth.Process.StopAsync());
-        await cluster.IsWholeAsync();
-        long left = Stopwatch.GetTimestamp();
+        long left = await cluster.IsWholeAsync();
         Say(cluster, "drain", leaving, left);
         await cluster.Load.FlowsAsync();
 
@@ -115,9 +113,8 @@ public sealed class JoinTests
             Assert.Equal(0, await node.Process.StopAsync());
             long stopped = Stopwatch.GetTimestamp();
             await node.StartAsync();
-            await cluster.IsWholeAsync();
-            faults.Add(new Fault(start, Stopwatch.GetTimestamp()));
-            Say(cluster, $"{node.Id} restarted, stopped after {Stopwatch.GetElapsedTime(start, stopped).TotalSeconds:f1} s", start, Stopwatch.GetTimestamp());
+            faults.Add(new Fault(start, await cluster.IsWholeAsync()));
+            Say(cluster, $"{node.Id} restarted, ended after {Stopwatch.GetElapsedTime(start, stopped).TotalSeconds:f1} s", start, faults[^1].To);
         }
 
         await cluster.Load.FlowsAsync();

@@ -24,8 +24,7 @@ public sealed class OutageTests
 
         // It wakes up with shards, and traces that are due, which are others' now.
         paused.Process.Continue();
-        await cluster.IsWholeAsync();
-        Fault fault = new(start, Stopwatch.GetTimestamp());
+        Fault fault = new(start, await cluster.IsWholeAsync());
         await cluster.Load.FlowsAsync();
         await cluster.AssertNothingLostAsync(fault);
     });
@@ -74,8 +73,7 @@ public sealed class OutageTests
         await cluster.Etcd.RestartAsync();
         long served = await cluster.Probe.AllServeAsync([.. cluster.Nodes.Select(node => node.Gateway)]);
         ClusterProcesses.Say($"back: all shards served after {Stopwatch.GetElapsedTime(end, served).TotalSeconds:f2} s");
-        await cluster.IsWholeAsync();
-        Fault fault = new(start, Stopwatch.GetTimestamp());
+        Fault fault = new(start, await cluster.IsWholeAsync());
         await cluster.Load.FlowsAsync();
         await cluster.AssertNothingLostAsync(fault);
     });
@@ -119,8 +117,7 @@ public sealed class OutageTests
                 yes => yes.Gateway == cut.Id && yes.At > fenced + (Stopwatch.Frequency / 4) && yes.At < end);
 
             await host.MendAsync();
-            await cluster.IsWholeAsync();
-            Fault fault = new(start, Stopwatch.GetTimestamp());
+            Fault fault = new(start, await cluster.IsWholeAsync());
             await cluster.Load.FlowsAsync();
             await cluster.AssertNothingLostAsync(fault);
         });

@@ -7,6 +7,9 @@ namespace Cluster.EndToEnd.Tests.Harness;
 /// <summary>An etcd, nodes, a back end that records and a load that knows the truth, all on this machine.</summary>
 internal sealed class ClusterProcesses : IAsyncDisposable
 {
+    /// <summary>An allocation that is older than this was not one of many steps.</summary>
+    private static readonly TimeSpan Still = TimeSpan.FromSeconds(0.5);
+
     private readonly List<ClusterNode> _nodes = [];
 
     private ClusterProcesses(ClusterPlan plan, RecordingBackend backend, EtcdProcess etcd)
@@ -72,18 +75,32 @@ internal sealed class ClusterProcesses : IAsyncDisposable
         return node;
     }
 
-    /// <summary>Waits until every running node sees all running nodes as one cluster with nothing missing, and nothing on its way.</summary>
-    public async Task IsWholeAsync()
+    /// <summary>
+    /// Waits until every running node sees all running nodes as one cluster with nothing missing, and the allocation has not changed for a while. Returns
+    /// the <see cref="Stopwatch"/> time since when it was so.
+    /// </summary>
+    public async Task<long> IsWholeAsync()
     {
         string[] running = [.. Running.Select(node => node.Id)];
         ClusterView?[] views = [];
+        (long version, long since) = (0, 0);
         await Eventually.HoldsAsync(
             async () =>
             {
                 views = await Task.WhenAll(Running.Select(node => node.ViewAsync()));
-                return views.All(view => view?.IsWhole(running) == true) && views.Select(view => view!.AllocationVersion).Distinct().Count() == 1;
+                long[] versions = [.. views.Where(view => view?.IsWhole(running) == true).Select(view => view!.AllocationVersion).Distinct()];
+                if (views.All(view => view?.IsWhole(running) == true) && versions is [long only])
+                {
+                    since = only == version ? since : Stopwatch.GetTimestamp();
+                    version = only;
+                    return Stopwatch.GetElapsedTime(since) > Still;
+                }
+
+                version = 0;
+                return false;
             },
             () => $"{string.Join(", ", running)} are one cluster; they see:\n{string.Join('\n', views.Select(Describe))}");
+        return since;
     }
 
     /// <summary>Waits until every trace is decided, and everything kept has been sent.</summary>

@@ -99,7 +99,7 @@ internal sealed record LoadReport(
         CultureInfo.InvariantCulture,
         $"{Spans} spans sent, {Acknowledged} acknowledged; {Lost.Count} lost{First(Lost)}; {Wrong.Count} of traces not to keep{First(Wrong)}; "
         + $"{Split.Count} traces split{First(Split)}; {Changed.Count} changed{First(Changed)}; {Unknown.Count} unknown{First(Unknown)}; "
-        + $"{Duplicates.Count} arrived more than once");
+        + $"{Duplicates.Count} arrived more than once, {Duplicates.Count(span => span.Span.Attempts > 1)} of them sent more than once");
 
     private static string Ids(IEnumerable<SentSpan> spans) => string.Join(' ', spans.Select(span => span.Sent.SpanId));
 
