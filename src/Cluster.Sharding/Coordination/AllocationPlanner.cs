@@ -215,7 +215,11 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
     {
         ShardAssignment shard = draft[i];
         MemberId target = _targets![i].Primary;
-        if (target.IsNone || target == shard.Primary || !draft.IsAlive(target) || !draft.WasAndIsInSync(i, target))
+        if (draft.HasNewPrimary(i)
+            || target.IsNone
+            || target == shard.Primary
+            || !draft.IsAlive(target)
+            || !draft.WasAndIsInSync(i, target))
         {
             return false;
         }
