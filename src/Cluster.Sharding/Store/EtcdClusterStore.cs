@@ -106,7 +106,10 @@ public sealed class EtcdClusterStore : IClusterStore
     }
 
     /// <inheritdoc/>
-    /// <remarks>Never throws but when cancelled: it tries for ever. Where etcd's own data was lost, the snapshot may be of an earlier revision.</remarks>
+    /// <remarks>
+    /// Throws only when it is cancelled or the store is closed: it tries for ever. Where etcd's own data was lost, a snapshot may be of an earlier
+    /// revision than what came before.
+    /// </remarks>
     public async IAsyncEnumerable<StoreChanges> WatchAsync(
         string prefix, long afterRevision, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -21,7 +21,9 @@ internal sealed class EtcdFailureException : Exception
     /// <summary>Whether a status of gRPC says more about the endpoint, or the moment, than about the request.</summary>
     public static bool IsPassing(int code) => code is Cancelled or Unknown or DeadlineExceeded or Internal or Unavailable;
 
-    /// <summary>What <paramref name="exception"/> of one exchange, which the caller did not cancel, means; null when it means nothing of the kind.</summary>
+    /// <summary>
+    /// What <paramref name="exception"/> of one exchange, which the caller did not cancel, means; null when it means nothing of the kind.
+    /// </summary>
     public static EtcdFailureException? Of(Exception exception, bool timedOut, TimeSpan timeout) => exception switch
     {
         OperationCanceledException when timedOut => new($"no answer within {timeout.TotalSeconds:0.###} s", true, exception),

@@ -24,7 +24,9 @@ public sealed class EtcdOptions
     /// <summary>PEM file with the key of <see cref="CertFile"/>.</summary>
     public string? KeyFile { get; init; }
 
-    /// <summary>How long one endpoint may take for one answer; above 0. Shorter than half of a lease's time, so that another one can be asked.</summary>
+    /// <summary>
+    /// How long one endpoint may take for one answer; above 0. Shorter than half of a lease's time, so that another one can be asked.
+    /// </summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>How long an endpoint that failed is asked only when no other answers; jitter of half of it both ways.</summary>

@@ -103,8 +103,17 @@ internal sealed class EtcdStream : IDisposable
             _end = length;
         }
 
-        int read = await _body.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
-        _end += read;
-        return read;
+        try
+        {
+            int read = await _body.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
+            _end += read;
+            return read;
+        }
+        catch (ObjectDisposedException exception)
+        {
+            // Cancelling closes the connection, and a read may find it closed before it finds itself cancelled.
+            cancellationToken.ThrowIfCancellationRequested();
+            throw new IOException("the connection is closed", exception);
+        }
     }
 }

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Cluster.Sharding.Store;
 
 /// <summary>
-/// One watch: a stream of etcd's that is opened anew, at any endpoint, when it ends, breaks, is refused or is silent for long. Used by one caller at a
-/// time.
+/// One watch: a stream of etcd's that is opened anew, at any endpoint, when it ends, breaks, is refused or is silent for long. Used by one
+/// caller at a time.
 /// </summary>
 internal sealed class EtcdWatch(
     EtcdClient client, EtcdKeys keys, string prefix, long afterRevision, EtcdOptions options, EtcdEndpoints endpoints, TimeProvider time,

@@ -37,8 +37,8 @@ internal sealed class EtcdWatchAssembler(EtcdKeys keys, long afterRevision)
     /// <param name="answer">The answer.</param>
     /// <param name="changes">Gets the revisions that are whole now.</param>
     /// <returns>
-    /// False when everything must be listed again: etcd has forgotten the changes, or is at an earlier revision than it was (its data was lost, or this
-    /// member is behind), or one revision is too large.
+    /// False when everything must be listed again: etcd has forgotten the changes, or is at an earlier revision than it was (its data was lost,
+    /// or this member is behind), or one revision is too large.
     /// </returns>
     /// <exception cref="JsonException">It is nothing that etcd would say.</exception>
     /// <exception cref="ClusterStoreException">The watch was cancelled for another reason.</exception>

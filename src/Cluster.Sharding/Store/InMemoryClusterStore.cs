@@ -19,7 +19,8 @@ public sealed class InMemoryClusterStore : IClusterStore
     {
         _time = time;
         _start = time.GetTimestamp();
-        _timer = time.CreateTimer(static store => ((InMemoryClusterStore)store!).EndLeases(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = time.CreateTimer(
+            static store => ((InMemoryClusterStore)store!).EndLeases(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <inheritdoc/>
