@@ -161,9 +161,10 @@ internal sealed class PlannerHarness
         foreach (ShardCopy copy in after.Replicas)
         {
             ShardCopy? was = before.CopyOn(copy.Member);
-            if (!begins && copy.Member == before.Primary)
+            if (copy.Member == before.Primary && copy.InSync)
             {
-                Assert.True(copy.InSync, "the last primary has everything");
+                // A planned move: the last primary has everything.
+                Assert.True(!begins && before.Primary != after.Primary && IsAlive(before.Primary));
                 Assert.Equal(step.Next.Version, copy.Since);
             }
             else if (was is null || begins)

@@ -195,6 +195,7 @@ public sealed class ClusterControlCoreTests
         ControlNode b = cluster.Start("b");
         ControlNode c = cluster.Start("c");
         cluster.Run(30);
+        cluster.RunUntil(() => cluster.IsSettled());
         long allocated = Assert.Single(cluster.Store.List(StoreKeys.Allocation).Entries).ModifyRevision;
         a.Kill();
         ControlNode again = cluster.Start("a", incarnation: 2);
