@@ -84,9 +84,6 @@ internal sealed class AllocationDraft
     public bool WasAndIsInSync(int shard, MemberId member) =>
         _before[shard].CopyOn(member) is { InSync: true } && _shards[shard].CopyOn(member) is { InSync: true };
 
-    /// <summary>Whether the primary of a shard has changed in this draft.</summary>
-    public bool HasNewPrimary(int shard) => _before[shard].Primary != _shards[shard].Primary;
-
     /// <summary>What is changed here is right only as long as this run is dead.</summary>
     public void TakeForDead(MemberId member) => _takenForDead.Add(member.Node);
 
