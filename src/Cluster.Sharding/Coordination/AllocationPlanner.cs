@@ -29,6 +29,9 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
     private IReadOnlyList<Member> _targetMembers = [];
     private ShardTarget[]? _targets;
 
+    /// <summary>Whether some shard should have a copy and has none in sync.</summary>
+    private bool _someUnprotected;
+
     /// <summary>Forgets what was remembered: somebody else has allocated since.</summary>
     public void Forget()
     {
@@ -60,6 +63,8 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
             _avoidUntil.Remove(place);
         }
 
+        _someUnprotected = Enumerable.Range(0, draft.ShardCount).Any(
+            i => _targets[i].Copies.Count > 0 && draft.IsAlive(draft[i].Primary) && !draft[i].Replicas.Any(copy => copy.InSync));
         for (int i = 0; i < current.ShardCount; i++)
         {
             Settle(draft, i, now);
@@ -215,7 +220,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
     {
         ShardAssignment shard = draft[i];
         MemberId target = _targets![i].Primary;
-        if (target.IsNone || target == shard.Primary || !draft.IsAlive(target) || !draft.WasAndIsInSync(i, target))
+        if (target.IsNone || target == shard.Primary || draft.HasNewPrimary(i) || !draft.IsAlive(target) || !draft.WasAndIsInSync(i, target))
         {
             return false;
         }
@@ -223,6 +228,12 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
         int beside = shard.Replicas.Count(copy => copy.Member != target && draft.WasAndIsInSync(i, copy.Member) && draft.IsAlive(copy.Member));
         if (beside < WantedBeside(draft, i))
         {
+            return false;
+        }
+
+        if (_someUnprotected && draft.Find(shard.Primary) is { Leaving: false })
+        {
+            // Balance can wait.
             return false;
         }
 

@@ -161,7 +161,13 @@ internal sealed class PlannerHarness
         foreach (ShardCopy copy in after.Replicas)
         {
             ShardCopy? was = before.CopyOn(copy.Member);
-            if (was is null || begins)
+            if (copy.Member == before.Primary && copy.InSync)
+            {
+                // A planned move: the last primary has everything.
+                Assert.True(!begins && before.Primary != after.Primary && IsAlive(before.Primary));
+                Assert.Equal(step.Next.Version, copy.Since);
+            }
+            else if (was is null || begins)
             {
                 Assert.False(copy.InSync, "a new copy is a learner");
                 Assert.Equal(step.Next.Version, copy.Since);
