@@ -56,7 +56,8 @@ public sealed class CrashTests
             long start = Stopwatch.GetTimestamp();
             cluster.Backend.Answer = BackendAnswer.Unavailable(TimeSpan.FromMilliseconds(200));
             await Eventually.HoldsAsync(
-                async () => await dying.MetricAsync("actorsampling_exporter_queue_bytes") > 20_000, () => $"{dying.Id} has kept traces that it cannot send");
+                async () => await dying.MetricAsync("actorsampling_exporter_queue_bytes") > 20_000,
+                () => $"{dying.Id} has kept traces that it cannot send");
 
             await dying.Process.KillAsync();
             await cluster.Probe.AllServeAsync([.. cluster.Running.Select(node => node.Gateway)]);
