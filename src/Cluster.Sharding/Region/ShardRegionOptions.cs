@@ -46,8 +46,8 @@ public sealed record ShardRegionOptions
     public bool RecordPolicy { get; init; }
 
     /// <summary>
-    /// How long a request waits for its frames to be safe before it is refused, owners and connections changing meanwhile. Less than the 10 s that SDKs wait by
-    /// default: they are told to come again, where they would hear nothing.
+    /// How long a request waits for its frames to be safe before it is refused, owners and connections changing meanwhile. Less than the 10 s that
+    /// SDKs wait by default: they are told to come again, where they would hear nothing.
     /// </summary>
     public TimeSpan DeliveryTimeout { get; init; } = TimeSpan.FromSeconds(8);
 
