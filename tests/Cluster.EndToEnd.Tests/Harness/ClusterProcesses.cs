@@ -49,7 +49,8 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     public TimeSpan Lease { get; }
 
     /// <summary>
-    /// Starts the nodes, waits until they are one cluster, and runs a scenario; when it fails, says what the nodes said and where all of their output is.
+    /// Starts the nodes, waits until they are one cluster, and runs a scenario; when it fails, says what the nodes said and where all of their
+    /// output is.
     /// </summary>
     public static async Task RunAsync(ClusterPlan plan, Func<ClusterProcesses, Task> scenario)
     {
@@ -76,8 +77,8 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits until every running node sees all running nodes as one cluster with nothing missing, and the allocation has not changed for a while. Returns
-    /// the <see cref="Stopwatch"/> time since when it was so.
+    /// Waits until every running node sees all running nodes as one cluster with nothing missing, and the allocation has not changed for a while.
+    /// Returns the <see cref="Stopwatch"/> time since when it was so.
     /// </summary>
     public async Task<long> IsWholeAsync()
     {
@@ -120,8 +121,8 @@ internal sealed class ClusterProcesses : IAsyncDisposable
         () => "everything is decided and sent");
 
     /// <summary>
-    /// Ends the load, waits until everything is decided and has left the nodes, and compares. The spans of the load that were never acknowledged are a failure
-    /// too: every fault has passed.
+    /// Ends the load, waits until everything is decided and has left the nodes, and compares. Spans of the load that were never acknowledged are
+    /// a failure too: every fault has passed.
     /// </summary>
     public async Task AssertNothingLostAsync(params IReadOnlyList<Fault> faults)
     {
@@ -158,7 +159,8 @@ internal sealed class ClusterProcesses : IAsyncDisposable
 
     private static string Describe(ClusterView? view) => view is null
         ? "no answer"
-        : $"{view.Self}: coordinator {view.Coordinator}, allocation {view.AllocationVersion}, fenced {view.Fenced}, {view.Shards}; {string.Join(", ", view.Members)}";
+        : $"{view.Self}: coordinator {view.Coordinator}, allocation {view.AllocationVersion}, fenced {view.Fenced}, {view.Shards}; "
+            + string.Join(", ", view.Members);
 
     private LoadReport Compare() => LoadReport.Of(Load.Spans.Concat(Probe.Spans), Backend.Arrivals);
 

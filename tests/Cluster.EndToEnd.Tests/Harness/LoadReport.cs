@@ -91,7 +91,9 @@ internal sealed record LoadReport(
         Assert.True(Lost.Count + Wrong.Count + Split.Count + Changed.Count + Unknown.Count == 0, ToString());
         (SentSpan Span, long FirstArrival, int Times)[] unexplained =
             [.. Duplicates.Where(span => span.Span.Attempts < 2 && !faults.Any(fault => fault.Explains(span.FirstArrival)))];
-        Assert.True(unexplained.Length == 0, $"{unexplained.Length} spans arrived twice, far from any fault: {First(unexplained.Select(span => span.Span.Key))}; {this}");
+        Assert.True(
+            unexplained.Length == 0,
+            $"{unexplained.Length} spans arrived twice, far from any fault:{First(unexplained.Select(span => span.Span.Key))}; {this}");
     }
 
     /// <inheritdoc/>
