@@ -4,7 +4,8 @@ using Cluster.Simulation.Faults;
 namespace Cluster.Simulation.Tests;
 
 /// <summary>
-/// One thing goes wrong at a set time, to one part of the cluster: the failure tables of <c>docs/protocols/failures.md</c>, each cell by its name. Four
+/// One thing goes wrong at a set time, to one part of the cluster: the failure tables of <c>docs/protocols/failures.md</c>, each cell by its name.
+/// Four
 /// nodes hold shards, a fifth is a gateway only; all checkers are on.
 /// </summary>
 public sealed class ScenarioTests

@@ -41,7 +41,8 @@ internal static class SimulateCommand
         ulong count = values.GetValueOrDefault("--seeds", 1000UL);
         Stopwatch watch = Stopwatch.StartNew();
         SeedRun run = new();
-        IReadOnlyList<SimResult> failed = run.Run(first, count, s => SimOptions.Of(s, nodes), (int)values.GetValueOrDefault("--failures", 1UL), done =>
+        int failures = (int)values.GetValueOrDefault("--failures", 1UL);
+        IReadOnlyList<SimResult> failed = run.Run(first, count, s => SimOptions.Of(s, nodes), failures, done =>
         {
             if (done % 1000 == 0)
             {

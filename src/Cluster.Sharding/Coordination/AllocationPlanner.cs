@@ -25,6 +25,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
 {
     private readonly long _patience = (long)options.LeaseTimeToLive.TotalMilliseconds;
     private readonly Dictionary<int, long> _orphanSince = [];
+    private readonly Dictionary<int, (uint Term, long SinceWhen)> _reigns = [];
     private readonly Dictionary<(int Shard, MemberId Member), long> _avoidUntil = [];
     private IReadOnlyList<Member> _targetMembers = [];
     private ShardTarget[]? _targets;
@@ -36,6 +37,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
     public void Forget()
     {
         _orphanSince.Clear();
+        _reigns.Clear();
         _avoidUntil.Clear();
         _targets = null;
     }
@@ -103,6 +105,11 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
         for (int i = 0; i < draft.ShardCount; i++)
         {
             ShardAssignment shard = draft[i];
+            if (!_reigns.TryGetValue(i, out (uint Term, long SinceWhen) reign) || reign.Term != shard.Term)
+            {
+                _reigns[i] = (shard.Term, now);
+            }
+
             if (draft.IsDead(shard.Primary))
             {
                 Promote(draft, i);
@@ -176,7 +183,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
             _orphanSince.Remove(i);
             if (!Swap(draft, i))
             {
-                Drop(draft, i);
+                Drop(draft, i, now);
             }
         }
         else if (shard.Primary.IsNone)
@@ -257,7 +264,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
     }
 
     /// <summary>Gives up copies that are too many.</summary>
-    private void Drop(AllocationDraft draft, int i)
+    private void Drop(AllocationDraft draft, int i, long now)
     {
         ShardAssignment shard = draft[i];
         if (shard.Replicas.Count == 0)
@@ -267,7 +274,10 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
 
         int wanted = _targets![i].Copies.Count;
         List<MemberId> goal = Goal(draft, i, out bool moves, out int size);
-        bool isReached = !moves && goal.Count == size && goal.TrueForAll(member => shard.CopyOn(member) is { InSync: true });
+        bool isReached = !moves
+            && goal.Count == size
+            && goal.TrueForAll(member => shard.CopyOn(member) is { InSync: true })
+            && HasReigned(draft, i, now);
         bool isSafe = shard.Replicas.Count(copy => copy.InSync) >= wanted;
         List<ShardCopy> rest = [.. shard.Replicas.Where(copy => goal.Contains(copy.Member) || !(copy.InSync ? isReached : isSafe))];
         if (rest.Count < shard.Replicas.Count)
@@ -275,6 +285,13 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
             draft[i] = shard with { Replicas = rest };
         }
     }
+
+    /// <summary>
+    /// Whether the primary of a shard was there a lease after its term began. One that was dead by then, with its lease still lasting, must
+    /// not have been the reason to give up others that have everything.
+    /// </summary>
+    private bool HasReigned(AllocationDraft draft, int i, long now) =>
+        _reigns.TryGetValue(i, out (uint Term, long SinceWhen) reign) && reign.Term == draft[i].Term && now - reign.SinceWhen >= _patience;
 
     /// <summary>Adds learners: first to shards without any copy, then to those with too few, then for planned moves.</summary>
     private void Fill(AllocationDraft draft)

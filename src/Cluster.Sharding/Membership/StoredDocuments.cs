@@ -96,7 +96,9 @@ internal static class StoredDocuments
             shards[i] = new AssignmentDocument(
                 PlaceOf(shard.Primary),
                 shard.Term,
-                shard.Replicas.Count == 0 ? null : [.. shard.Replicas.Select(copy => new CopyDocument(PlaceOf(copy.Member), copy.Since, copy.InSync))],
+                shard.Replicas.Count == 0
+                    ? null
+                    : [.. shard.Replicas.Select(copy => new CopyDocument(PlaceOf(copy.Member), copy.Since, copy.InSync))],
                 shard.FromNothing ? true : null);
         }
 

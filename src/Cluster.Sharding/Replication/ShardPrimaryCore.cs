@@ -267,7 +267,9 @@ internal sealed class ShardPrimaryCore : IDisposable
         }
     }
 
-    /// <summary>This term is over by plan, and what is here becomes a copy in sync. Whoever waits is told so; only <see cref="Dispose"/> may follow.</summary>
+    /// <summary>
+    /// This term is over by plan, and what is here becomes a copy in sync. Whoever waits is told so; only <see cref="Dispose"/> may follow.
+    /// </summary>
     public (ShardLog Log, DecisionCache Decisions) Demote(long now)
     {
         RefuseWaiting();

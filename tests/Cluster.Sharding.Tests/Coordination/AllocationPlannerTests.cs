@@ -192,6 +192,7 @@ public sealed class AllocationPlannerTests
         for (int steps = 0; planner.PrimariesOf("a") + planner.CopiesOf("a") > 0; steps++)
         {
             Assert.InRange(steps, 0, 60);
+            planner.Now += 1000;
             planner.Fill();
             planner.Step();
             Assert.All(Enumerable.Range(0, 9), i => Assert.Contains(planner.Allocation[i].Replicas, copy => copy.InSync));

@@ -17,7 +17,6 @@ internal sealed class Checkers
     private readonly Dictionary<(ulong Sender, ulong Sequence), FrameNote> _frames = [];
     private readonly Dictionary<(SimWorker Worker, ulong Token), (FrameNote Frame, uint Term)> _asked = [];
     private readonly Dictionary<(int Shard, uint Term), MemberId> _served = [];
-    private readonly Dictionary<int, uint> _highestTerm = [];
     private readonly VerdictChecks _verdicts;
     private readonly FinalChecks _final;
 
@@ -102,7 +101,9 @@ internal sealed class Checkers
         if (!_world.Options.MayLose)
         {
             throw new ViolationException(
-                "allocation", $"shard {shard} of {before.Primary}, copies [{string.Join(", ", before.Replicas)}], was given to {after.Primary}, who has nothing of it");
+                "allocation",
+                $"shard {shard} of {before.Primary}, copies [{string.Join(", ", before.Replicas)}],"
+                + $" was given to {after.Primary}, who has nothing of it");
         }
     }
 
@@ -121,7 +122,9 @@ internal sealed class Checkers
         }
     }
 
-    /// <summary>One primary a term; who is not the latest one acknowledges only what the latest one has, which <see cref="CheckHolders"/> sees to.</summary>
+    /// <summary>
+    /// One primary a term; who is not the latest one acknowledges only what the latest one has, which <see cref="CheckHolders"/> sees to.
+    /// </summary>
     private void CheckTerm(SimProcess process, FrameNote frame, uint term)
     {
         if (_served.TryGetValue((frame.Shard, term), out MemberId other) && other != process.Id)
@@ -130,7 +133,6 @@ internal sealed class Checkers
         }
 
         _served[(frame.Shard, term)] = process.Id;
-        _highestTerm[frame.Shard] = Math.Max(term, _highestTerm.GetValueOrDefault(frame.Shard));
         ShardAssignment truth = _world.Truth.Allocation![frame.Shard];
         if (truth.Term == term && truth.Primary != process.Id)
         {

@@ -78,20 +78,23 @@ internal sealed class FinalChecks(SimWorld world, VerdictChecks verdicts)
 
         if (arrived && span.Arrivals == 0)
         {
-            throw new ViolationException("loss", $"{span}, acknowledged at {span.Acknowledged / 1e6:F3} s, is missing in what was kept of its trace, in shard {trace.Shard}");
+            throw new ViolationException(
+                "loss", $"{span}, acknowledged at {span.Acknowledged / 1e6:F3} s, is missing in what was kept of its trace, in shard {trace.Shard}");
         }
 
         // A verdict may come early by what a clock is too fast or jumps, never by more.
         long open = (long)(world.Options.DecisionWait * (1 - NodeClock.MaxDrift)) - Scheduler.Second;
         if (span.IsError && !arrived && span.Acknowledged < trace.FirstSent + open)
         {
-            throw new ViolationException("loss", $"{span} says error, was acknowledged at {span.Acknowledged / 1e6:F3} s before a verdict could be, and its trace was not kept");
+            throw new ViolationException(
+                "loss", $"{span} says error, was acknowledged at {span.Acknowledged / 1e6:F3} s before a verdict could be, and its trace was not kept");
         }
 
         int promotions = world.Truth.PromotionsOf.GetValueOrDefault(trace.Shard);
         if (span.Arrivals > span.Sends * (1 + promotions))
         {
-            throw new ViolationException("duplicates", $"{span} arrived {span.Arrivals} times, after {span.Sends} sends and {promotions} changes of its primary");
+            throw new ViolationException(
+                "duplicates", $"{span} arrived {span.Arrivals} times, after {span.Sends} sends and {promotions} changes of its primary");
         }
     }
 

@@ -10,7 +10,10 @@ namespace Cluster.Simulation.Checks;
 /// <summary>Looks into the memory of a node.</summary>
 internal static class HostProbe
 {
-    /// <summary>Whether each span of a frame is in the log of its shard, in this or another frame, or its trace is decided, so that it need not be there any more.</summary>
+    /// <summary>
+    /// Whether each span of a frame is in the log of its shard, in this or another frame, or its trace is decided, so that it need not be there any
+    /// more.
+    /// </summary>
     /// <param name="host">Whose memory.</param>
     /// <param name="frame">The frame.</param>
     /// <param name="find">Finds a frame by sender and sequence.</param>

@@ -48,7 +48,8 @@ internal sealed class VerdictChecks(SimWorld world)
 
             if (verdict.Decision == Decision.Sampled != trace.HasArrived)
             {
-                throw new ViolationException("verdicts", $"trace {trace.Number} was {verdict}, and {(trace.HasArrived ? "arrived" : "did not arrive")}");
+                throw new ViolationException(
+                    "verdicts", $"trace {trace.Number} was {verdict}, and {(trace.HasArrived ? "arrived" : "did not arrive")}");
             }
         }
     }

@@ -1,7 +1,8 @@
 namespace Cluster.Simulation.Engine;
 
 /// <summary>
-/// The monotonic clock of one process. It is too fast or too slow by up to <see cref="MaxDrift"/>, and may jump forward; it never goes back and never stops,
+/// The monotonic clock of one process. It is too fast or too slow by up to <see cref="MaxDrift"/>, and may jump forward; it never goes back and
+/// never stops,
 /// as no machine's monotonic clock may. A lease is safe while a clock that is too slow loses less than the lease's margin in a lease's time:
 /// <c>TTL x MaxDrift &lt; margin</c>.
 /// </summary>

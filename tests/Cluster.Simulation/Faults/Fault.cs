@@ -93,5 +93,6 @@ internal sealed record Fault(
 
     /// <inheritdoc/>
     public override string ToString() =>
-        $"{Kind} of n{Node + 1}{(Kind is FaultKind.CutPair or FaultKind.CutOneWay ? $" and n{Peer + 1}" : "")} at {At / 1e6:F3} s for {For / 1e6:F3} s ({Amount})";
+        $"{Kind} of n{Node + 1}{(Kind is FaultKind.CutPair or FaultKind.CutOneWay ? $" and n{Peer + 1}" : "")}"
+        + $" at {At / 1e6:F3} s for {For / 1e6:F3} s ({Amount})";
 }

@@ -7,7 +7,8 @@ namespace Cluster.Simulation.Faults;
 
 /// <summary>
 /// Lets things go wrong, and ends it again. It never does what no cluster survives: a fault that may take a node's memory or lease only begins while
-/// each shard that the node holds is held by another one that is well, by what stands in the store and by what the nodes really are.
+/// each shard that the node holds is held by others that are all well, by what stands in the store and by what the nodes really are: no second
+/// holder goes before redundancy is back.
 /// </summary>
 internal sealed class Nemesis
 {
@@ -62,7 +63,8 @@ internal sealed class Nemesis
         {
             ShardAssignment assignment = allocation[shard];
             bool holds = assignment.Primary == process.Id || assignment.CopyOn(process.Id) is { InSync: true };
-            if (holds && !Holders(assignment).Any(holder => holder != process.Id && IsWell(holder, shard, assignment)))
+            MemberId[] others = [.. Holders(assignment).Where(holder => holder != process.Id)];
+            if (holds && (others.Length == 0 || !others.All(holder => IsWell(holder, shard, assignment))))
             {
                 return false;
             }

@@ -42,7 +42,9 @@ internal sealed class SimClient(SimWorld world)
         if (world.Nodes[gateway].Process is { } process)
         {
             world.Log.Write($"client sends request {request.Number} to {process.Name}, attempt {number}: {string.Join(", ", request.Spans)}");
-            process.Post(world.Random.Delay(500), () => process.Gateway.Accept(request.Body, Patience, refusal => Answered(process, attempts, number, refusal)));
+            process.Post(
+                world.Random.Delay(500),
+                () => process.Gateway.Accept(request.Body, Patience, refusal => Answered(process, attempts, number, refusal)));
         }
 
         // A gateway that is gone answers nothing; its connection is, too, mostly.

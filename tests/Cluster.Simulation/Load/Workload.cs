@@ -6,7 +6,8 @@ using Cluster.Testing;
 namespace Cluster.Simulation.Load;
 
 /// <summary>
-/// What clients send, all of it known beforehand: traces of one to six spans that come in several requests, by different gateways, over the time in which
+/// What clients send, all of it known beforehand: traces of one to six spans that come in several requests, by different gateways, over the time in
+/// which
 /// their trace is open and some after it; some spans say error.
 /// </summary>
 internal sealed class Workload

@@ -6,8 +6,10 @@ using Cluster.Simulation.Nodes;
 namespace Cluster.Simulation.Network;
 
 /// <summary>
-/// The network between nodes: a connection for each pair of running processes, made by whoever runs and made again when it was lost. On a connection messages
-/// keep their order and are late; where a direction is cut they wait, and are lost with the connection once that is noticed. In times of disorder any of
+/// The network between nodes: a connection for each pair of running processes, made by whoever runs and made again when it was lost. On a
+/// connection messages
+/// keep their order and are late; where a direction is cut they wait, and are lost with the connection once that is noticed. In times of disorder
+/// any of
 /// them may also be lost, come twice or overtake others, which is worse than TCP ever does.
 /// </summary>
 internal sealed class SimNetwork

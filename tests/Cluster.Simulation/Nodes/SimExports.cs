@@ -4,7 +4,8 @@ using Cluster.Simulation.Engine;
 namespace Cluster.Simulation.Nodes;
 
 /// <summary>
-/// The exporters of one worker loop: what is handed over reaches the back end later, in order, as long as that is up, and is confirmed later still. What a
+/// The exporters of one worker loop: what is handed over reaches the back end later, in order, as long as that is up, and is confirmed later still.
+/// What a
 /// process has not sent ends with it; what it has sent but not seen confirmed was sent all the same.
 /// </summary>
 internal sealed class SimExports(SimWorld world, SimProcess process, SimWorker worker) : IKeptTraceQueue, IDisposable

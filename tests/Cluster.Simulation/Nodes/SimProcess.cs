@@ -173,7 +173,8 @@ internal sealed class SimProcess : IClusterControlEffects, IDisposable
 
     void IClusterControlEffects.Publish(ClusterSnapshot snapshot) => Note(() =>
     {
-        _world.Log.Write($"{Name} knows allocation {snapshot.Allocation.Version}, {snapshot.Members.Count} members, coordinator {snapshot.Coordinator.Node}");
+        _world.Log.Write(
+            $"{Name} knows allocation {snapshot.Allocation.Version}, {snapshot.Members.Count} members, coordinator {snapshot.Coordinator.Node}");
         Snapshot = snapshot;
         _told = _world.Mutations.Allocation(Id, snapshot.Allocation, _told);
         foreach (SimWorker worker in _workers)

@@ -35,7 +35,9 @@ internal sealed class ClusterTruth(SimWorld world)
     /// <summary>Changes of the primary of a shard.</summary>
     public Dictionary<int, int> PromotionsOf { get; } = [];
 
-    /// <summary>Whether somebody says in the store that a copy does not answer, or said so until lately: the coordinator may be about to take it off.</summary>
+    /// <summary>
+    /// Whether somebody says in the store that a copy does not answer, or said so until lately: the coordinator may be about to take it off.
+    /// </summary>
     public bool IsSuspect(int shard, MemberId member) =>
         _suspected.TryGetValue((shard, member), out long last) && (last < 0 || world.Scheduler.Now - last < 2 * Scheduler.Second);
 

@@ -286,7 +286,8 @@ internal sealed class SimStore
     private static string Describe(StoreRequest request) => request switch
     {
         StoreRequest.Commit commit => $"Commit {string.Join(' ', commit.Transaction.Puts.Select(put => put.Key))}"
-            + $" -{string.Join(' ', commit.Transaction.Deletes)} if {string.Join(' ', commit.Transaction.Conditions.Select(c => $"{c.Key}@{c.ModifyRevision}"))}",
+            + $" -{string.Join(' ', commit.Transaction.Deletes)}"
+            + $" if {string.Join(' ', commit.Transaction.Conditions.Select(c => $"{c.Key}@{c.ModifyRevision}"))}",
         _ => request.ToString(),
     };
 
