@@ -72,7 +72,7 @@ internal sealed class CoordinatorCore(
         ];
 
         // The same name may be there again as another run: then that run must still be the one.
-        conditions.AddRange(step.TakenForDead.Take(0)
+        conditions.AddRange(step.TakenForDead
             .Order(StringComparer.Ordinal)
             .Select(node => new StoreCondition(StoreKeys.Member(node), view.FindMember(node)?.ModifyRevision ?? 0)));
         _slot.Send(new StoreTransaction(conditions, [new(StoreKeys.Allocation, StoredDocuments.WriteAllocation(step.Next))], []), now);
