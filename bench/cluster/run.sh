@@ -154,7 +154,7 @@ run_half() {
     rate=$(half)
     start_cluster half
     measure half "$NODES" --rate "$rate" &
-    sleep $((WARM_UP + 5))
+    sleep $((WARM_UP + WINDOW / 4))
     imbalance
     wait $!
     echo "half load: p50 $(field "$RESULTS/half.json" AckP50) ms, p99 $(field "$RESULTS/half.json" AckP99) ms"
@@ -167,7 +167,7 @@ run_hand-off() {
     start_cluster hand-off
     WINDOW=${HAND_OFF_WINDOW:-6} measure hand-off $((NODES - 1)) --rate "$rate" &
     local load=$!
-    sleep $((WARM_UP + 2))
+    sleep $((WARM_UP + ${HAND_OFF_WINDOW:-6} / 2))
     start=$(milliseconds)
     curl -s -X POST "http://127.0.0.1:$(admin 1)/api/drain?node=node-$NODES&wait=60" >"$RESULTS/hand-off.drain.json"
     echo "hand-off: $(($(milliseconds) - start)) ms for a third of the shards: $(tr -d ' \n' <"$RESULTS/hand-off.drain.json")"
@@ -182,8 +182,8 @@ run_crash() {
     start_cluster crash
     measure crash $((NODES - 1)) --rate "$rate" &
     local load=$!
-    sleep $((WARM_UP + 4))
-    kill -KILL "${node_pids[NODES - 1]}"
+    sleep $((WARM_UP + WINDOW / 4))
+    stop "${node_pids[NODES - 1]}" -KILL
     wait $load
     echo "crash: longest acknowledgement $(field "$RESULTS/crash.json" AckMax) ms, refused $(field "$RESULTS/crash.json" Refused)"
 }

@@ -6,7 +6,9 @@ namespace Cluster.LoadGenerator.Sending;
 /// <summary>What to send where, and how fast.</summary>
 internal sealed record LoadOptions
 {
-    /// <summary>One or more of <c>grpc://host:port</c> or <c>http://host:port</c>, all of one scheme. Connections are dealt out to them in turn.</summary>
+    /// <summary>
+    /// One or more of <c>grpc://host:port</c> or <c>http://host:port</c>, all of one scheme. Connections are dealt out to them in turn.
+    /// </summary>
     public required IReadOnlyList<Uri> Targets { get; init; }
 
     /// <summary>Spans a second; 0 for a closed loop.</summary>

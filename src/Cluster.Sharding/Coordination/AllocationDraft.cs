@@ -77,12 +77,12 @@ internal sealed class AllocationDraft
     /// <summary>Shards that a member has copies of.</summary>
     public int CopiesOf(MemberId member) => _copies.GetValueOrDefault(member);
 
+    /// <summary>Whether this draft has changed a shard's primary already: a step changes it once at most.</summary>
+    public bool HasNewPrimary(int shard) => _shards[shard].Primary != _before[shard].Primary;
+
     /// <summary>Whether a copy was in sync before this draft, and is.</summary>
     public bool WasAndIsInSync(int shard, MemberId member) =>
         _before[shard].CopyOn(member) is { InSync: true } && _shards[shard].CopyOn(member) is { InSync: true };
-
-    /// <summary>Whether the primary of a shard has changed in this draft.</summary>
-    public bool HasNewPrimary(int shard) => _before[shard].Primary != _shards[shard].Primary;
 
     /// <summary>What is changed here is right only as long as this run is dead.</summary>
     public void TakeForDead(MemberId member) => _takenForDead.Add(member.Node);

@@ -284,7 +284,13 @@ internal sealed class MembershipCore
         }
 
         _nameTakenSince ??= now;
-        if (now - _nameTakenSince >= 3 * _timeToLive)
+        long end = _nameTakenSince.Value + 3 * _timeToLive;
+        if (now >= end && _view.ListedAt < end)
+        {
+            // What is shown may be as old as the last time the store answered.
+            _view.Refresh();
+        }
+        else if (now >= end)
         {
             string holder = entry.Member is { } member ? $"the node at {member.Address}" : "somebody whose record cannot be read";
             Reject($"the name '{_self.Id.Node}' is taken by {holder}, which is alive: set cluster.node.id to another", now);

@@ -46,6 +46,9 @@ internal sealed class StoreViewCore
     /// <summary>Whether anything was read yet.</summary>
     public bool IsRead { get; private set; }
 
+    /// <summary>When the last list that was answered was asked for: what is shown is at least as new. Monotonic milliseconds.</summary>
+    public long ListedAt { get; private set; } = long.MinValue;
+
     /// <summary>The store's revision that is shown.</summary>
     public long Revision { get; private set; }
 
@@ -137,6 +140,7 @@ internal sealed class StoreViewCore
         if (answer is StoreAnswer.Listed { Snapshot: { } snapshot })
         {
             _list.Succeeded();
+            ListedAt = _list.SentAt;
             _heardAt = now;
             if (!IsRead || snapshot.Revision > Revision)
             {

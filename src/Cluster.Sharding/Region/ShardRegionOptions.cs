@@ -45,8 +45,11 @@ public sealed record ShardRegionOptions
     /// <summary>Writes the deciding policy's name to the root span (else the first span) of kept traces (<c>record_policy</c>).</summary>
     public bool RecordPolicy { get; init; }
 
-    /// <summary>How long a request waits for its frames to be safe before it is refused, owners and connections changing meanwhile.</summary>
-    public TimeSpan DeliveryTimeout { get; init; } = TimeSpan.FromSeconds(10);
+    /// <summary>
+    /// How long a request waits for its frames to be safe before it is refused, owners and connections changing meanwhile. Less than the 10 s that
+    /// SDKs wait by default: they are told to come again, where they would hear nothing.
+    /// </summary>
+    public TimeSpan DeliveryTimeout { get; init; } = TimeSpan.FromSeconds(8);
 
     /// <summary>
     /// Logs keep frames whole, so that they can be copied to other nodes and replayed there: in a cluster. A node alone keeps what it needs.

@@ -7,6 +7,9 @@ namespace Cluster.EndToEnd.Tests.Harness;
 /// <summary>An etcd, nodes, a back end that records and a load that knows the truth, all on this machine.</summary>
 internal sealed class ClusterProcesses : IAsyncDisposable
 {
+    /// <summary>An allocation that is older than this was not one of many steps.</summary>
+    private static readonly TimeSpan Still = TimeSpan.FromSeconds(0.5);
+
     private readonly List<ClusterNode> _nodes = [];
 
     private ClusterProcesses(ClusterPlan plan, RecordingBackend backend, EtcdProcess etcd)
@@ -46,7 +49,8 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     public TimeSpan Lease { get; }
 
     /// <summary>
-    /// Starts the nodes, waits until they are one cluster, and runs a scenario; when it fails, says what the nodes said and where all of their output is.
+    /// Starts the nodes, waits until they are one cluster, and runs a scenario; when it fails, says what the nodes said and where all of their
+    /// output is.
     /// </summary>
     public static async Task RunAsync(ClusterPlan plan, Func<ClusterProcesses, Task> scenario)
     {
@@ -72,18 +76,32 @@ internal sealed class ClusterProcesses : IAsyncDisposable
         return node;
     }
 
-    /// <summary>Waits until every running node sees all running nodes as one cluster with nothing missing, and nothing on its way.</summary>
-    public async Task IsWholeAsync()
+    /// <summary>
+    /// Waits until every running node sees all running nodes as one cluster with nothing missing, and the allocation has not changed for a while.
+    /// Returns the <see cref="Stopwatch"/> time since when it was so.
+    /// </summary>
+    public async Task<long> IsWholeAsync()
     {
         string[] running = [.. Running.Select(node => node.Id)];
         ClusterView?[] views = [];
+        (long version, long since) = (0, 0);
         await Eventually.HoldsAsync(
             async () =>
             {
                 views = await Task.WhenAll(Running.Select(node => node.ViewAsync()));
-                return views.All(view => view?.IsWhole(running) == true) && views.Select(view => view!.AllocationVersion).Distinct().Count() == 1;
+                long[] versions = [.. views.Where(view => view?.IsWhole(running) == true).Select(view => view!.AllocationVersion).Distinct()];
+                if (views.All(view => view?.IsWhole(running) == true) && versions is [long only])
+                {
+                    since = only == version ? since : Stopwatch.GetTimestamp();
+                    version = only;
+                    return Stopwatch.GetElapsedTime(since) > Still;
+                }
+
+                version = 0;
+                return false;
             },
             () => $"{string.Join(", ", running)} are one cluster; they see:\n{string.Join('\n', views.Select(Describe))}");
+        return since;
     }
 
     /// <summary>Waits until every trace is decided, and everything kept has been sent.</summary>
@@ -103,8 +121,8 @@ internal sealed class ClusterProcesses : IAsyncDisposable
         () => "everything is decided and sent");
 
     /// <summary>
-    /// Ends the load, waits until everything is decided and has left the nodes, and compares. The spans of the load that were never acknowledged are a failure
-    /// too: every fault has passed.
+    /// Ends the load, waits until everything is decided and has left the nodes, and compares. Spans of the load that were never acknowledged are
+    /// a failure too: every fault has passed.
     /// </summary>
     public async Task AssertNothingLostAsync(params IReadOnlyList<Fault> faults)
     {
@@ -141,7 +159,8 @@ internal sealed class ClusterProcesses : IAsyncDisposable
 
     private static string Describe(ClusterView? view) => view is null
         ? "no answer"
-        : $"{view.Self}: coordinator {view.Coordinator}, allocation {view.AllocationVersion}, fenced {view.Fenced}, {view.Shards}; {string.Join(", ", view.Members)}";
+        : $"{view.Self}: coordinator {view.Coordinator}, allocation {view.AllocationVersion}, fenced {view.Fenced}, {view.Shards}; "
+            + string.Join(", ", view.Members);
 
     private LoadReport Compare() => LoadReport.Of(Load.Spans.Concat(Probe.Spans), Backend.Arrivals);
 

@@ -28,11 +28,13 @@ internal sealed record ClusterView(
     /// <summary>Most that a node may have of what all share, over the mean.</summary>
     private const double FairShare = 1.1;
 
-    /// <summary>True when these are the members, every shard has a primary and a copy in sync, evenly spread, and nothing moves.</summary>
+    /// <summary>True when these are the members, every shard has a primary and one copy, in sync, evenly spread, and nothing moves.</summary>
     public bool IsWhole(IEnumerable<string> members) =>
         Members.Select(member => member.Id).Order().SequenceEqual(members.Order())
         && Members.All(member => !member.Leaving)
         && Shards is { Unowned: 0, WithoutInSyncCopy: 0, Moving: 0 }
+        && Members.Sum(member => member.InSyncCopies) == Shards.Total
+        && Members.Sum(member => member.Copies) == Shards.Total
         && Imbalance <= FairShare
         && CopyImbalance <= FairShare
         && Coordinator is not null

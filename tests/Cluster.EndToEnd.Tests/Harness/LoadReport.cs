@@ -91,7 +91,9 @@ internal sealed record LoadReport(
         Assert.True(Lost.Count + Wrong.Count + Split.Count + Changed.Count + Unknown.Count == 0, ToString());
         (SentSpan Span, long FirstArrival, int Times)[] unexplained =
             [.. Duplicates.Where(span => span.Span.Attempts < 2 && !faults.Any(fault => fault.Explains(span.FirstArrival)))];
-        Assert.True(unexplained.Length == 0, $"{unexplained.Length} spans arrived twice, far from any fault: {First(unexplained.Select(span => span.Span.Key))}; {this}");
+        Assert.True(
+            unexplained.Length == 0,
+            $"{unexplained.Length} spans arrived twice, far from any fault:{First(unexplained.Select(span => span.Span.Key))}; {this}");
     }
 
     /// <inheritdoc/>
@@ -99,7 +101,7 @@ internal sealed record LoadReport(
         CultureInfo.InvariantCulture,
         $"{Spans} spans sent, {Acknowledged} acknowledged; {Lost.Count} lost{First(Lost)}; {Wrong.Count} of traces not to keep{First(Wrong)}; "
         + $"{Split.Count} traces split{First(Split)}; {Changed.Count} changed{First(Changed)}; {Unknown.Count} unknown{First(Unknown)}; "
-        + $"{Duplicates.Count} arrived more than once");
+        + $"{Duplicates.Count} arrived more than once, {Duplicates.Count(span => span.Span.Attempts > 1)} of them sent more than once");
 
     private static string Ids(IEnumerable<SentSpan> spans) => string.Join(' ', spans.Select(span => span.Sent.SpanId));
 

@@ -5,8 +5,9 @@ using System.Net;
 namespace Cluster.EndToEnd.Tests.Harness;
 
 /// <summary>
-/// A host of its own on this machine: a network namespace with two networks, each a bridge that this machine has the first address of. One is for nodes and
-/// their store, and can be cut like a switch's port: nobody is told, packets are just gone. The other is for clients and the back end. Linux, as root.
+/// A host of its own on this machine: a network namespace with two networks, each a bridge that this machine has the first address of. One is for
+/// nodes and their store, and can be cut like a switch's port: nobody is told, packets are just gone. The other is for clients and the back end.
+/// Linux, as root.
 /// </summary>
 internal sealed class NetworkNamespace : IAsyncDisposable
 {
@@ -114,7 +115,11 @@ internal sealed class NetworkNamespace : IAsyncDisposable
     {
         try
         {
-            using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using Process process = Process.Start(new ProcessStartInfo(program, arguments)
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
             Task<string> output = process.StandardOutput.ReadToEndAsync();
             Task<string> errors = process.StandardError.ReadToEndAsync();
             await process.WaitForExitAsync().WaitAsync(Eventually.Deadline);

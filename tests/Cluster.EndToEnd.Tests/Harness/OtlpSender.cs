@@ -22,7 +22,11 @@ internal sealed class OtlpSender : IDisposable
 {
     private const string ExportMethod = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
-    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, EnableMultipleHttp2Connections = true }) { Timeout = Eventually.Deadline };
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, EnableMultipleHttp2Connections = true })
+    {
+        Timeout = Eventually.Deadline,
+    };
+
     private readonly Uri _url;
     private readonly bool _grpc;
 

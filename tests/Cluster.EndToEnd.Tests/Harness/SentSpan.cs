@@ -5,7 +5,9 @@ namespace Cluster.EndToEnd.Tests.Harness;
 /// <summary>What the policies must say of a trace, whatever happens to the cluster.</summary>
 internal enum Fate
 {
-    /// <summary>Its first span says why to keep it, and no other is sent before that one is acknowledged: every acknowledged span must arrive.</summary>
+    /// <summary>
+    /// Its first span says why to keep it, and no other is sent before that one is acknowledged: every acknowledged span must arrive.
+    /// </summary>
     Kept,
 
     /// <summary>Nothing in it is worth keeping: no span may arrive.</summary>

@@ -24,8 +24,8 @@ internal sealed class ServingProbe(int shards)
     public IReadOnlyCollection<SentSpan> Spans => _spans;
 
     /// <summary>
-    /// Sends such requests, each of new traces, one after the other to these gateways, until one is acknowledged. Returns the <see cref="Stopwatch"/> time
-    /// of that. Used by one caller at a time.
+    /// Sends such requests, each of new traces, one after the other to these gateways, until one is acknowledged. Returns the
+    /// <see cref="Stopwatch"/> time of that. Used by one caller at a time.
     /// </summary>
     public async Task<long> AllServeAsync(params IReadOnlyList<Gateway> gateways)
     {

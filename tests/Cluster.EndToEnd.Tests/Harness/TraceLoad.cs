@@ -21,9 +21,9 @@ internal readonly record struct Unacknowledged(long At, string Gateway, bool Ref
 internal readonly record struct Acknowledgement(long At, string Gateway, double Milliseconds);
 
 /// <summary>
-/// A load that knows the truth. Traces of four spans, and some of a fifth that comes after the decision; each span goes to another gateway than the one
-/// before it. What is refused or not answered is sent again, to the next gateway, with a back-off that grows, until it is acknowledged. Spans go
-/// out at a steady rate, whether or not earlier ones were answered.
+/// A load that knows the truth. Traces of four spans, and some of a fifth that comes after the decision; each span goes to another gateway than
+/// the one before it. What is refused or not answered is sent again, to the next gateway, with a back-off that grows, until it is acknowledged.
+/// Spans go out at a steady rate, whether or not earlier ones were answered.
 /// </summary>
 internal sealed class TraceLoad : IDisposable
 {

@@ -81,8 +81,12 @@ public sealed class ClusterControlCoreTests
         {
             ShardAssignment was = before[i];
             ShardAssignment now = cluster.Allocation[i];
-            Assert.Equal(was.Primary == a.Id ? was.Replicas[0].Member : was.Primary, now.Primary);
-            Assert.Equal(was.Primary == a.Id ? was.Term + 1 : was.Term, now.Term);
+            Assert.Contains(now.Primary, new[] { b.Id, c.Id });
+            if (was.Primary == a.Id)
+            {
+                // Promoted, and perhaps moved on by plan, since a copy in sync is there already.
+                Assert.True(now.Term > was.Term);
+            }
         }
 
         cluster.RunUntil(() => cluster.IsSettled());
@@ -149,6 +153,65 @@ public sealed class ClusterControlCoreTests
         Assert.DoesNotContain(a.Requests.Skip(before), request => request is StoreRequest.Grant);
         Assert.DoesNotContain(0, a.Authorities);
         Assert.Equal(1, cluster.Allocation.Version);
+    }
+
+    [Fact]
+    public void Authority_OfANewMember_WaitsUntilItHasReadWhatWasAllocated()
+    {
+        ControlCluster cluster = new();
+        cluster.Start("a");
+        cluster.Run(2);
+        ControlNode b = cluster.Start("b");
+        cluster.RunUntil(() => b.Requests.OfType<StoreRequest.Grant>().Any());
+        b.IsDeaf = true;
+        cluster.Run(3);
+        Assert.Contains(cluster.Store.List(StoreKeys.Members).Entries, entry => entry.Key == "members/b");
+        Assert.Empty(b.Authorities);
+        b.IsDeaf = false;
+        cluster.RunUntil(() => b.Core.Authority > cluster.Now, 2);
+        Assert.Equal(cluster.Allocation.Version, b.Core.Snapshot.Allocation.Version);
+    }
+
+    [Fact]
+    public void Authority_OfALeaseThatEndedUnseen_EndsWithTheNextKeepAlive()
+    {
+        ControlCluster cluster = new();
+        ControlNode a = cluster.Start("a");
+        cluster.Run(2);
+        a.IsDeaf = true;
+        cluster.Store.Revoke(1, cluster.Now);
+        int before = a.Requests.OfType<StoreRequest.KeepAlive>().Count();
+        cluster.RunUntil(() => a.Requests.OfType<StoreRequest.KeepAlive>().Count() > before, 2, checkAuthority: false);
+        cluster.Run(0.02, checkAuthority: false);
+        Assert.Equal(0, a.Core.Authority);
+    }
+
+    [Fact]
+    public void Commit_OfAnAllocation_IsBoundToEverythingItWasBuiltOn()
+    {
+        ControlCluster cluster = new();
+        ControlNode a = cluster.Start("a");
+        cluster.Run(2);
+        ControlNode b = cluster.Start("b");
+        ControlNode c = cluster.Start("c");
+        cluster.Run(30);
+        cluster.RunUntil(() => cluster.IsSettled());
+        long allocated = Assert.Single(cluster.Store.List(StoreKeys.Allocation).Entries).ModifyRevision;
+        a.Kill();
+        ControlNode again = cluster.Start("a", incarnation: 2);
+        b.Requests.Clear();
+        c.Requests.Clear();
+        cluster.RunUntil(() => cluster.PrimariesOf(a) == 0);
+        StoreTransaction promotion = b.Requests.Concat(c.Requests).Concat(again.Requests)
+            .OfType<StoreRequest.Commit>()
+            .Select(request => request.Transaction)
+            .First(transaction => transaction.Puts[0].Key == StoreKeys.Allocation && transaction.Conditions.Any(condition => condition.Key == "members/a"));
+        long elected = Assert.Single(cluster.Store.List(StoreKeys.Coordinator).Entries).ModifyRevision;
+        Assert.Equal(["allocation", "coordinator", "members/a"], promotion.Conditions.Select(condition => condition.Key));
+        Assert.InRange(promotion.Conditions[0].ModifyRevision, allocated, long.MaxValue);
+        Assert.Equal(elected, promotion.Conditions[1].ModifyRevision);
+        StoreEntry? record = cluster.Store.List("members/a").Entries.SingleOrDefault();
+        Assert.Contains(promotion.Conditions[2].ModifyRevision, new[] { 0, record?.ModifyRevision ?? 0 });
     }
 
     [Fact]
@@ -234,6 +297,22 @@ public sealed class ClusterControlCoreTests
         cluster.RunUntil(() => cluster.IsSettled() && cluster.PrimariesOf(second) == 4);
         Assert.Null(second.Rejection);
         Assert.Equal(0, b.Core.EmptiedShards + second.Core.EmptiedShards);
+    }
+
+    [Fact]
+    public void Name_ThatLooksTakenToACutOffNode_IsNotRefusedBeforeItIsReadAgain()
+    {
+        ControlCluster cluster = new();
+        ControlNode first = cluster.Start("a");
+        cluster.Run(1);
+        ControlNode second = cluster.Start("a", incarnation: 2);
+        cluster.Run(0.5);
+        first.Kill();
+        second.IsCutOff = true;
+        cluster.Run(40);
+        Assert.Null(second.Rejection);
+        second.IsCutOff = false;
+        cluster.RunUntil(() => second.Core.Authority > cluster.Now, 5);
     }
 
     [Fact]
@@ -415,7 +494,7 @@ public sealed class ClusterControlCoreTests
     [Fact]
     public void Cluster_UnderRandomFaults_NeverBreaksARuleAndSettles()
     {
-        for (int seed = 1; seed <= 25; seed++)
+        for (int seed = 1; seed <= 35; seed++)
         {
             Random random = new(seed);
             ControlCluster cluster = new(shards: 6, history: 20);
@@ -457,7 +536,8 @@ public sealed class ClusterControlCoreTests
                 node.LosesAnswer = () => false;
             }
 
-            cluster.RunUntil(() => cluster.IsSettled() && cluster.Nodes.All(node => node.Core.Authority > cluster.Now), 90);
+            cluster.RunUntil(
+                () => cluster.IsSettled() && cluster.Nodes.All(node => node.Core.Authority > cluster.Now), 90, $"settled with seed {seed}");
             cluster.Run(15);
             long version = cluster.Allocation.Version;
             cluster.Run(10);
