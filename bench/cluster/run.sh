@@ -18,6 +18,7 @@ CAPACITY=${CAPACITY:-}
 SEED=${SEED:-20260101}
 LEASE_TTL=${LEASE_TTL:-5s}
 REPLICAS=${REPLICAS:-1}
+SHARDS=${SHARDS:-128}
 export DECISION_WAIT=${DECISION_WAIT:-5} NUM_TRACES=${NUM_TRACES:-1000000} EXPORT_COMPRESSION=none
 
 node=$root/src/Cluster.Node/bin/Release/net10.0/actorsampling.dll
@@ -78,7 +79,7 @@ start_cluster() { # scenario
     wait_for_port "$etcd_pid" 14379 "$RESULTS/$1.etcd.log"
     {
         cat "$here/../single-node/tail-sampling.yaml"
-        printf '\ncluster:\n  name: bench\n  replicas: %s\n  lease_ttl: %s\n  store: {etcd: {endpoints: ["http://%s"]}}\n' "$REPLICAS" "$LEASE_TTL" "$store"
+        printf '\ncluster:\n  name: bench\n  shards: %s\n  replicas: %s\n  lease_ttl: %s\n  store: {etcd: {endpoints: ["http://%s"]}}\n' "$SHARDS" "$REPLICAS" "$LEASE_TTL" "$store"
     } >"$RESULTS/node.yaml"
     for ((i = 1; i <= NODES; i++)); do
         taskset -c "$NODE_CPU" dotnet "$node" run --config "$RESULTS/node.yaml" --node-id "node-$i" \
