@@ -1,6 +1,4 @@
 using System.Buffers.Binary;
-using System.Numerics;
-using System.Runtime.InteropServices;
 
 namespace Cluster.Messages.Transport;
 
@@ -32,7 +30,7 @@ public static class PeerPacketFormat
     {
         Span<byte> messages = packet[HeaderSize..];
         BinaryPrimitives.WriteInt32LittleEndian(packet, messages.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(packet[4..], Checksum(messages));
+        BinaryPrimitives.WriteUInt32LittleEndian(packet[4..], Crc32C.Hash(messages));
     }
 
     /// <summary>Reads the length of a packet's messages from its header, of which at least 4 bytes must be there; negative when it is none.</summary>
@@ -43,23 +41,5 @@ public static class PeerPacketFormat
     public static bool IsIntact(ReadOnlySpan<byte> packet) =>
         packet.Length >= HeaderSize
         && ReadLength(packet) == packet.Length - HeaderSize
-        && BinaryPrimitives.ReadUInt32LittleEndian(packet[4..]) == Checksum(packet[HeaderSize..]);
-
-    /// <summary>CRC-32C, as iSCSI (RFC 3720, B.4) and others have it.</summary>
-    public static uint Checksum(ReadOnlySpan<byte> bytes)
-    {
-        uint crc = uint.MaxValue;
-        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(bytes);
-        foreach (ulong word in words)
-        {
-            crc = BitOperations.Crc32C(crc, word);
-        }
-
-        foreach (byte b in bytes[(words.Length * sizeof(ulong))..])
-        {
-            crc = BitOperations.Crc32C(crc, b);
-        }
-
-        return ~crc;
-    }
+        && BinaryPrimitives.ReadUInt32LittleEndian(packet[4..]) == Crc32C.Hash(packet[HeaderSize..]);
 }

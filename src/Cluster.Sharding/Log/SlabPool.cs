@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 
 namespace Cluster.Sharding.Log;
@@ -12,47 +11,94 @@ internal sealed unsafe class SlabPool : IDisposable
     /// <summary>Bytes of an ordinary slab.</summary>
     public const int SlabSize = 1 << 20;
 
-    /// <summary>Free slabs kept for use again; the rest goes back to the operating system.</summary>
-    private const int MaxFree = 64;
+    /// <summary>Free slabs kept for good; of more than these a part goes back to the operating system at each <see cref="Trim"/>.</summary>
+    public const int KeptFree = 64;
 
-    private readonly ConcurrentBag<nint> _free = [];
+    /// <summary>One of so many is given back at a time: half of them in eleven times.</summary>
+    private const int TrimShare = 16;
+
+    private readonly Lock _lock = new();
+    private readonly Stack<nint> _free = [];
     private long _bytesInUse;
 
     /// <summary>Bytes of all slabs handed out and not given back.</summary>
     public long BytesInUse => Volatile.Read(ref _bytesInUse);
+
+    /// <summary>Slabs that wait to be used again.</summary>
+    public int Free
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _free.Count;
+            }
+        }
+    }
 
     /// <summary>Hands out uncleared memory: an ordinary slab, or one of exactly <paramref name="length"/> bytes when that is more.</summary>
     /// <exception cref="OutOfMemoryException">The system has none left.</exception>
     public byte* Rent(int length, out int capacity)
     {
         capacity = Math.Max(length, SlabSize);
-        byte* memory = capacity == SlabSize && _free.TryTake(out nint slab)
-            ? (byte*)slab
-            : (byte*)NativeMemory.AlignedAlloc((nuint)capacity, 64);
+        nint memory = 0;
+        if (capacity == SlabSize)
+        {
+            lock (_lock)
+            {
+                _free.TryPop(out memory);
+            }
+        }
+
+        if (memory == 0)
+        {
+            memory = (nint)NativeMemory.AlignedAlloc((nuint)capacity, 64);
+        }
+
         Interlocked.Add(ref _bytesInUse, capacity);
-        return memory;
+        return (byte*)memory;
     }
 
     /// <summary>Takes a slab back.</summary>
     public void Return(byte* slab, int capacity)
     {
         Interlocked.Add(ref _bytesInUse, -capacity);
-        if (capacity == SlabSize && _free.Count < MaxFree)
-        {
-            _free.Add((nint)slab);
-        }
-        else
+        if (capacity != SlabSize)
         {
             NativeMemory.AlignedFree(slab);
+            return;
+        }
+
+        lock (_lock)
+        {
+            _free.Push((nint)slab);
+        }
+    }
+
+    /// <summary>
+    /// Gives a part of the free slabs that are too many back to the system. To be called ten times a second or so: what is free for a moment
+    /// only stays, since memory from the system costs a page fault for each of its pages, and after a flood half of it is back within about a second.
+    /// </summary>
+    public void Trim()
+    {
+        lock (_lock)
+        {
+            for (int surplus = (_free.Count - KeptFree + TrimShare - 1) / TrimShare; surplus > 0; surplus--)
+            {
+                NativeMemory.AlignedFree((void*)_free.Pop());
+            }
         }
     }
 
     /// <summary>Gives free slabs back to the system. Slabs in use stay with their users.</summary>
     public void Dispose()
     {
-        while (_free.TryTake(out nint slab))
+        lock (_lock)
         {
-            NativeMemory.AlignedFree((void*)slab);
+            while (_free.TryPop(out nint slab))
+            {
+                NativeMemory.AlignedFree((void*)slab);
+            }
         }
     }
 }

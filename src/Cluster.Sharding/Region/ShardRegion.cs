@@ -28,6 +28,9 @@ public sealed class ShardRegion : IShardRegion, IDeliveryWays, IWorkerWays, IAsy
     /// <summary>Ticks between two looks at deliveries that wait for something.</summary>
     private const int TicksPerLook = 5;
 
+    /// <summary>Ticks after which free memory that is not needed goes back to the system, a part at a time.</summary>
+    private const int TicksPerTrim = 10;
+
     /// <summary>How long a drain waits for room in the exporters.</summary>
     private static readonly TimeSpan DrainPatience = TimeSpan.FromSeconds(3);
 
@@ -309,6 +312,11 @@ public sealed class ShardRegion : IShardRegion, IDeliveryWays, IWorkerWays, IAsy
         {
             long now = Clock.Now;
             _deliveries.ForEach(delivery => delivery.Advance(now));
+        }
+
+        if (_ticks % TicksPerTrim == 0)
+        {
+            _slabs.Trim();
         }
     }
 

@@ -30,6 +30,7 @@ internal sealed class ShardCopyCore : IDisposable
     private DecisionCache _decisions;
     private bool _greeted;
     private ulong _position;
+    private MemberId _primary;
     private int _countedEntries;
 
     /// <summary>A copy that has nothing yet.</summary>
@@ -79,7 +80,8 @@ internal sealed class ShardCopyCore : IDisposable
         copy.Count();
 
         // What the next primary has sent while this was one was ignored: it is told that nothing came.
-        copy.Answer(assignment.Primary);
+        copy._primary = assignment.Primary;
+        copy.Answer();
         return copy;
     }
 
@@ -91,10 +93,14 @@ internal sealed class ShardCopyCore : IDisposable
             Term = term;
             _greeted = false;
             _position = 0;
+            OwesAnswer = false;
         }
     }
 
-    /// <summary>An item of a primary's stream. What cannot be taken changes nothing.</summary>
+    /// <summary>Whether its primary has sent something since the last <see cref="Answer"/>.</summary>
+    public bool OwesAnswer { get; private set; }
+
+    /// <summary>An item of a primary's stream, to be answered soon. What cannot be taken changes nothing.</summary>
     /// <param name="from">Who sent it, and is answered.</param>
     /// <param name="position">Its position in the stream.</param>
     /// <param name="item">Its header.</param>
@@ -102,14 +108,14 @@ internal sealed class ShardCopyCore : IDisposable
     /// <param name="now">Monotonic milliseconds.</param>
     public void Receive(MemberId from, ulong position, in ReplicationItemHeader item, ReadOnlySpan<byte> body, long now)
     {
-        if (item.Since != Since)
+        if (item.Since != Since || item.Term < Term)
         {
             _services.Statistics.IgnoredReplication++;
             return;
         }
 
-        bool taken = item.Term >= Term;
-        if (taken && (item.Term > Term || !_greeted))
+        bool taken;
+        if (item.Term > Term || !_greeted)
         {
             taken = position == 1 && item.Kind == ReplicationItemKind.Begin && TryBegin(item);
             if (!taken)
@@ -121,7 +127,7 @@ internal sealed class ShardCopyCore : IDisposable
 
             _position = 1;
         }
-        else if (taken && position == _position + 1)
+        else if (position == _position + 1)
         {
             taken = TryTake(item, body, now);
             _position += taken ? 1UL : 0;
@@ -129,11 +135,19 @@ internal sealed class ShardCopyCore : IDisposable
         }
         else
         {
-            taken = taken && position <= _position;
+            taken = position <= _position;
         }
 
         _services.Statistics.IgnoredReplication += taken ? 0 : 1;
-        Answer(from);
+        (_primary, OwesAnswer) = (from, true);
+    }
+
+    /// <summary>Says how far it is, once for everything that came since the last time.</summary>
+    public void Answer()
+    {
+        OwesAnswer = false;
+        ReplicationAnswer answer = new() { Term = Term, Since = Since, LastIndex = _log.LastIndex };
+        _effects.Send(_primary, PeerMessageKind.Replicated, _shard, _position, ReplicationItem.Bytes(answer), default);
     }
 
     /// <summary>Becomes the primary, with everything that is here. This copy is empty afterwards.</summary>
@@ -142,6 +156,7 @@ internal sealed class ShardCopyCore : IDisposable
         (ShardLog log, DecisionCache decisions) = (_log, _decisions);
         _log = new ShardLog(_services.Slabs);
         _decisions = ShardCore.NewDecisions(_services);
+        OwesAnswer = false;
         Count();
         return ShardCore.Replay(_shard, term, _services, log, decisions, now);
     }
@@ -149,14 +164,9 @@ internal sealed class ShardCopyCore : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        OwesAnswer = false;
         _log.TruncateAfter(0);
         Count();
-    }
-
-    private void Answer(MemberId primary)
-    {
-        ReplicationAnswer answer = new() { Term = Term, Since = Since, LastIndex = _log.LastIndex };
-        _effects.Send(primary, PeerMessageKind.Replicated, _shard, _position, ReplicationItem.Bytes(answer), default);
     }
 
     private bool TryBegin(in ReplicationItemHeader item)

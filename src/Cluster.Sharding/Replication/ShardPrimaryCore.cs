@@ -84,6 +84,9 @@ internal sealed class ShardPrimaryCore : IDisposable
     /// <summary>Whether <see cref="AddReports"/> says something else than before; for the caller to reset.</summary>
     public bool HasNews { get; set; }
 
+    /// <summary>Whether there may be something to do for <see cref="Progress"/>; for the caller to reset.</summary>
+    public bool IsTouched { get; set; }
+
     /// <summary>An allocation with the same term: copies come and go.</summary>
     public void Update(ShardAssignment assignment, long now, bool hasAuthority)
     {
@@ -91,7 +94,7 @@ internal sealed class ShardPrimaryCore : IDisposable
         Progress(now, hasAuthority);
     }
 
-    /// <summary>A frame.</summary>
+    /// <summary>A frame. On a node alone it is answered before this returns, else by a later <see cref="Progress"/>.</summary>
     public void Deliver(ReadOnlySpan<byte> bytes, ulong token, long now, bool hasAuthority)
     {
         Refusal refusal = hasAuthority ? Refusal.None : Refusal.LeaseEnded;
@@ -133,12 +136,10 @@ internal sealed class ShardPrimaryCore : IDisposable
             _waiting.Enqueue(new Waiting(index, entry, token, true, frame.Header.Length));
             _waitingBytes += frame.Header.Length;
         }
-
-        Progress(now, hasAuthority);
     }
 
-    /// <summary>A copy answered.</summary>
-    public void Receive(MemberId from, ulong position, in ReplicationAnswer answer, long now, bool hasAuthority)
+    /// <summary>A copy answered. What follows from it is done by <see cref="Progress"/>.</summary>
+    public void Receive(MemberId from, ulong position, in ReplicationAnswer answer, long now)
     {
         CopyStream? stream = Find(from, answer.Since);
         if (stream is null || answer.Term != Core.Term)
@@ -152,7 +153,6 @@ internal sealed class ShardPrimaryCore : IDisposable
         if (stream.Answered(position, answer.LastIndex, now))
         {
             HasNews |= wasSuspect != stream.IsSuspect || wasCaughtUp != stream.IsCaughtUp;
-            Progress(now, hasAuthority);
         }
     }
 
@@ -206,11 +206,7 @@ internal sealed class ShardPrimaryCore : IDisposable
     }
 
     /// <summary>The exporters are done with everything up to a hand-over.</summary>
-    public void Exported(long handOver, long now, bool hasAuthority)
-    {
-        Core.Exported(handOver);
-        Progress(now, hasAuthority);
-    }
+    public void Exported(long handOver) => Core.Exported(handOver);
 
     /// <summary>Does what can be done by now: answers, effects, items.</summary>
     public void Progress(long now, bool hasAuthority)

@@ -177,10 +177,17 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
     void IThreadPoolWorkItem.Execute()
     {
         _now = Now;
+        IReadOnlyList<ShardReport> reports = _host.Reports;
         int messages = 0;
         while (messages++ < MessagesPerTurn && _mailbox.TryDequeue(out object? message))
         {
             Run(message, _now);
+        }
+
+        EndTurn();
+        if (!ReferenceEquals(reports, _host.Reports))
+        {
+            _ways.ReportsChanged();
         }
 
         // A full fence between giving up the turn and looking once more: who posts in between sees one or the other.
@@ -223,7 +230,6 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
 
     private void Run(object message, long now)
     {
-        IReadOnlyList<ShardReport> reports = _host.Reports;
         try
         {
             switch (message)
@@ -255,7 +261,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
                     _host.ConnectionChanged(connection.Peer, connection.Connected, now);
                     break;
                 case HandedOver handedOver when _handOvers.Add(handedOver.HandOver):
-                    _host.Exported(_handOvers.UpTo, now);
+                    _host.Exported(_handOvers.UpTo);
                     break;
             }
         }
@@ -266,9 +272,19 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
         }
 
         SayLoad();
-        if (!ReferenceEquals(reports, _host.Reports))
+    }
+
+    private void EndTurn()
+    {
+        // The lease may have ended while messages were taken.
+        _now = Now;
+        try
         {
-            _ways.ReportsChanged();
+            _host.EndTurn(_now);
+        }
+        catch (Exception)
+        {
+            _services.Statistics.Failures++;
         }
     }
 

@@ -13,10 +13,32 @@ public sealed class PeerPacketTests
     [InlineData("123456789", 0xE3069283u)]
     [InlineData("The quick brown fox jumps over the lazy dog", 0x22620404u)]
     public void Checksum_KnownText_IsCrc32C(string text, uint expected) =>
-        Assert.Equal(expected, PeerPacketFormat.Checksum(Encoding.ASCII.GetBytes(text)));
+        Assert.Equal(expected, Crc32C.Hash(Encoding.ASCII.GetBytes(text)));
 
     [Fact]
-    public void Checksum_ZeroesOfRfc3720_IsTheirs() => Assert.Equal(0x8A9136AAu, PeerPacketFormat.Checksum(new byte[32]));
+    public void Checksum_ZeroesOfRfc3720_IsTheirs() => Assert.Equal(0x8A9136AAu, Crc32C.Hash(new byte[32]));
+
+    [Fact]
+    public void Checksum_AnyLength_IsThatOfABitAtATime()
+    {
+        Random random = new(1);
+        byte[] bytes = new byte[10_000];
+        random.NextBytes(bytes);
+        foreach (int length in (int[])[0, 1, 7, 8, 9, 3071, 3072, 3073, 6143, 6144, 6151, 9216, 10_000])
+        {
+            uint crc = uint.MaxValue;
+            foreach (byte b in bytes.AsSpan(0, length))
+            {
+                crc ^= b;
+                for (int bit = 0; bit < 8; bit++)
+                {
+                    crc = (crc >> 1) ^ (0x82F63B78 & (0 - (crc & 1)));
+                }
+            }
+
+            Assert.Equal(~crc, Crc32C.Hash(bytes.AsSpan(0, length)));
+        }
+    }
 
     [Fact]
     public void TryRead_WholePacket_GivesItsMessages()

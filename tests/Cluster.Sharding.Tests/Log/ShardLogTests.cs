@@ -118,6 +118,37 @@ public sealed class ShardLogTests : IDisposable
     }
 
     [Fact]
+    public unsafe void Trim_AfterAFlood_GivesFreeSlabsBackAPartAtATimeButForAFew()
+    {
+        nint[] slabs = new nint[SlabPool.KeptFree + 160];
+        for (int i = 0; i < slabs.Length; i++)
+        {
+            slabs[i] = (nint)_pool.Rent(1, out _);
+        }
+
+        foreach (nint slab in slabs)
+        {
+            _pool.Return((byte*)slab, SlabPool.SlabSize);
+        }
+
+        Assert.Equal(slabs.Length, _pool.Free);
+        _pool.Trim();
+        Assert.Equal(SlabPool.KeptFree + 150, _pool.Free);
+        for (int i = 0; i < 10; i++)
+        {
+            _pool.Trim();
+        }
+
+        Assert.InRange(_pool.Free, SlabPool.KeptFree, SlabPool.KeptFree + 80);
+        for (int i = 0; i < 100; i++)
+        {
+            _pool.Trim();
+        }
+
+        Assert.Equal(SlabPool.KeptFree, _pool.Free);
+    }
+
+    [Fact]
     public unsafe void Rent_MoreThanASlab_IsExactlyThatLarge()
     {
         byte* memory = _pool.Rent(SlabPool.SlabSize + 1, out int capacity);

@@ -157,6 +157,7 @@ internal sealed class HostNetwork : IDisposable
         {
             PeerMessageHeader header = new() { Kind = message.Kind, Shard = 0, Length = message.Payload.Length, Id = message.Number };
             to.Host.Receive(message.From, header, message.Payload, Now);
+            to.EndTurn();
         }
     }
 }
@@ -220,14 +221,30 @@ internal sealed class HostNode : IShardHostEffects, IDisposable
     public ulong Send(byte[] frame)
     {
         Host.Deliver(0, frame, ++_token, _network.Now);
+        EndTurn();
         return _token;
+    }
+
+    /// <summary>Unless a test wants it otherwise, a turn has one message.</summary>
+    public bool HasLongTurns { get; set; }
+
+    public void EndTurn()
+    {
+        if (!HasLongTurns)
+        {
+            Host.EndTurn(_network.Now);
+        }
     }
 
     /// <summary>What the exporters got since the last call; they are done with it, which the host does not know yet.</summary>
     public ExportTraceServiceRequest Kept() => Queue.TakeAll();
 
     /// <summary>Tells the host what the exporters are done with.</summary>
-    public void Confirm() => Host.Exported(_handOvers.UpTo, _network.Now);
+    public void Confirm()
+    {
+        Host.Exported(_handOvers.UpTo);
+        EndTurn();
+    }
 
     public Refusal? Answer(ulong token) => Answers.TryGetValue(token, out Refusal refusal) ? refusal : null;
 

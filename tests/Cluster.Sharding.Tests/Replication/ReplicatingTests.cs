@@ -42,6 +42,46 @@ public sealed class ReplicatingTests
         AssertSameLogs(net);
     }
 
+    [Fact]
+    public void EndTurn_ManyFramesAndItems_AreAnsweredTogether()
+    {
+        using HostNetwork net = InSync();
+        net.A.HasLongTurns = net.B.HasLongTurns = net.C.HasLongTurns = true;
+        ulong[] tokens = [.. Enumerable.Range(1, 5).Select(i => net.A.Send(new TraceBuilder().Span((ulong)i, (ulong)i)))];
+        Assert.Empty(net.UnderWay);
+
+        net.A.Host.EndTurn(net.Now);
+        Assert.Equal(10, net.UnderWay.Count(m => m.Item == ReplicationItemKind.Frame));
+        net.Settle();
+        Assert.Empty(net.UnderWay);
+
+        net.B.Host.EndTurn(net.Now);
+        net.C.Host.EndTurn(net.Now);
+        Assert.Equal([net.B.Id, net.C.Id], net.UnderWay.Select(m => m.From));
+        net.Settle();
+        Assert.All(tokens, token => Assert.Null(net.A.Answer(token)));
+
+        net.A.Host.EndTurn(net.Now);
+        Assert.All(tokens, token => Assert.Equal(Refusal.None, net.A.Answer(token)));
+        AssertSameLogs(net);
+    }
+
+    [Fact]
+    public void EndTurn_TheTermEndedWithinTheTurn_NothingIsSentAndWhoWaitsIsToldSo()
+    {
+        using HostNetwork net = InSync();
+        net.A.HasLongTurns = true;
+        ulong token = net.A.Send(new TraceBuilder().Span(1, 1));
+        net.Allocate(net.B, net.C.InSync(2));
+        Assert.Equal(Refusal.NotOwner, net.A.Answer(token));
+        net.Settle();
+
+        net.A.Host.EndTurn(net.Now);
+
+        Assert.Empty(net.UnderWay);
+        Assert.Equal(0, net.C.Copy.Log.LiveEntries);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

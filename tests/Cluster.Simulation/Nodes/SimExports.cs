@@ -68,7 +68,8 @@ internal sealed class SimExports(SimWorld world, SimProcess process, SimWorker w
         {
             // Confirmations are cumulative: they come in order.
             long confirmed = _unconfirmed.Dequeue();
-            worker.Host.Exported(confirmed, process.Clock.Now);
+            worker.Host.Exported(confirmed);
+            worker.EndTurnSoon();
         });
         _sending = false;
         SendNext();

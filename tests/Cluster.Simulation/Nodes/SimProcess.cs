@@ -101,6 +101,7 @@ internal sealed class SimProcess : IClusterControlEffects, IDisposable
             default:
                 byte[] payload = _world.Mutations.Replication(letter);
                 WorkerOf(letter.Header.Shard).Host.Receive(from, letter.Header, payload, Clock.Now);
+                WorkerOf(letter.Header.Shard).EndTurnSoon();
                 break;
         }
     }

@@ -17,6 +17,7 @@ internal sealed class SimWorker : IShardHostEffects, IDisposable
     private readonly SlabPool _slabs = new();
     private readonly Dictionary<ulong, (MemberId From, ulong Id)> _forPeers = [];
     private ulong _nextToken;
+    private bool _turnEndsSoon;
 
     /// <summary>A loop that carries every <paramref name="count"/>-th shard.</summary>
     public SimWorker(SimWorld world, SimProcess process, int index, int count)
@@ -100,6 +101,21 @@ internal sealed class SimWorker : IShardHostEffects, IDisposable
         }
 
         Host.Deliver(shard, frame, token, _process.Clock.Now);
+        EndTurnSoon();
+    }
+
+    /// <summary>A turn ends within a moment; whatever comes until then is part of it.</summary>
+    public void EndTurnSoon()
+    {
+        if (!_turnEndsSoon)
+        {
+            _turnEndsSoon = true;
+            _process.Post(_world.Random.Between(0, 400), () =>
+            {
+                _turnEndsSoon = false;
+                Host.EndTurn(_process.Clock.Now);
+            });
+        }
     }
 
     private void Reply(MemberId to, ulong id, Refusal refusal)
