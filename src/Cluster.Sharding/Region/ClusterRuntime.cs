@@ -60,7 +60,8 @@ public sealed class ClusterRuntime : IPeerHandler, IPeerSender, IQuestionHandler
         _answer = answer;
         _log = log;
         _snapshot = new ClusterSnapshot(self, [], ShardAllocation.Unowned(shardCount), default);
-        _timer = clock.Time.CreateTimer(static runtime => ((ClusterRuntime)runtime!).Advance(), this, BudgetInterval, BudgetInterval);
+        TimeSpan interval = policies.Budgets.Count > 0 ? BudgetInterval : Timeout.InfiniteTimeSpan;
+        _timer = clock.Time.CreateTimer(static runtime => ((ClusterRuntime)runtime!).Advance(), this, interval, interval);
     }
 
     /// <inheritdoc/>

@@ -148,7 +148,7 @@ internal sealed partial class ShardCore
     {
         decision.Index = _log.LastIndex + 1;
         _decisions.Pack(_votes, _traces.Conditions(trace), _details);
-        _decisions.Put(decision, _details);
+        _decisions.Add(decision, _details);
         DecisionRecord.Write(_verdicts, DecisionItems.ToRecord(decision, _decisions, now), _details);
         Detach(trace, decision.Index, decision.Decision == Decision.Sampled, decision.Policy);
         if (_verdicts.Length >= MaxVerdictBytes)

@@ -9,8 +9,9 @@ namespace Cluster.Sharding.Traces;
 /// table, one for sampled traces and one for the others, each of a fixed size; keyed by all 16 bytes of the trace ID. Used by one thread at a time.
 /// </summary>
 /// <remarks>
-/// Invariants: an entry is in one bucket and in the list of its kind; a list is never longer than its capacity. The arrays grow to the
-/// capacities and stay: <c>decision_cache</c> bounds them, and the memory limits do not count them.
+/// Invariants: an entry is in one slot and in the list of its kind; a list is never longer than its capacity; at least half of the slots are empty.
+/// A slot has the trace's hash beside the entry's number, so that entries of other traces, which are seldom in a processor's cache, are not looked
+/// at. The arrays grow to the capacities and stay: <c>decision_cache</c> bounds them, and the memory limits do not count them.
 /// </remarks>
 internal sealed class DecisionCache
 {
@@ -22,7 +23,7 @@ internal sealed class DecisionCache
     private readonly int _conditionWords;
     private RememberedDecision[] _entries = new RememberedDecision[64];
     private ulong[] _details;
-    private int[] _buckets = new int[64];
+    private ulong[] _slots = new ulong[2 * 64];
     private int _used = 1;
     private int _firstFree;
     private LruList _sampled;
@@ -72,13 +73,17 @@ internal sealed class DecisionCache
     /// <summary>Finds a trace's decision; 0 when it is not remembered. Does not count as a use.</summary>
     public int Find(TraceId traceId)
     {
-        int entry = _buckets[_hasher.Hash(traceId) & (uint)(_buckets.Length - 1)];
-        while (entry != 0 && _entries[entry].TraceId != traceId)
+        uint hash = _hasher.Hash(traceId);
+        uint mask = (uint)_slots.Length - 1;
+        for (uint at = hash & mask; _slots[at] != 0; at = (at + 1) & mask)
         {
-            entry = _entries[entry].NextInBucket;
+            if (HashIn(_slots[at]) == hash && _entries[EntryIn(_slots[at])].TraceId == traceId)
+            {
+                return EntryIn(_slots[at]);
+            }
         }
 
-        return entry;
+        return 0;
     }
 
     /// <summary>Makes an entry the most recently used of its list.</summary>
@@ -116,6 +121,18 @@ internal sealed class DecisionCache
         conditions.CopyTo(details[_voteWords..]);
     }
 
+    /// <summary>The same, with details that are packed already.</summary>
+    public void Add(in RememberedDecision decision, ReadOnlySpan<ulong> details)
+    {
+        int entry = Add(decision);
+        if (entry != 0)
+        {
+            Span<ulong> own = Details(entry);
+            own.Clear();
+            details.CopyTo(own);
+        }
+    }
+
     /// <summary>Remembers a decision, in place of one about the same trace.</summary>
     /// <param name="decision">The decision.</param>
     /// <param name="details">Words of votes and of conditions, as <see cref="Details(int)"/> has them; empty when they are not known.</param>
@@ -127,13 +144,7 @@ internal sealed class DecisionCache
             Forget(ref ListOf(_entries[known].Decision), known);
         }
 
-        int entry = Add(decision);
-        if (entry != 0)
-        {
-            Span<ulong> own = Details(entry);
-            own.Clear();
-            details.CopyTo(own);
-        }
+        Add(decision, details);
     }
 
     /// <summary>The exporters are done with a sampled trace.</summary>
@@ -195,10 +206,8 @@ internal sealed class DecisionCache
         }
 
         int entry = Take();
-        ref int bucket = ref _buckets[_hasher.Hash(decision.TraceId) & (uint)(_buckets.Length - 1)];
         _entries[entry] = decision;
-        _entries[entry].NextInBucket = bucket;
-        bucket = entry;
+        Insert(_hasher.Hash(decision.TraceId), entry);
         Link(ref list, entry);
         return entry;
     }
@@ -218,7 +227,7 @@ internal sealed class DecisionCache
         int entry = _firstFree;
         if (entry != 0)
         {
-            _firstFree = _entries[entry].NextInBucket;
+            _firstFree = _entries[entry].Older;
             return entry;
         }
 
@@ -226,12 +235,14 @@ internal sealed class DecisionCache
         {
             Array.Resize(ref _entries, _entries.Length * 2);
             Array.Resize(ref _details, _entries.Length * (_voteWords + _conditionWords));
-            _buckets = new int[_entries.Length];
-            for (int i = 1; i < _used; i++)
+            ulong[] slots = _slots;
+            _slots = new ulong[2 * _entries.Length];
+            foreach (ulong slot in slots)
             {
-                ref int bucket = ref _buckets[_hasher.Hash(_entries[i].TraceId) & (uint)(_buckets.Length - 1)];
-                _entries[i].NextInBucket = bucket;
-                bucket = i;
+                if (slot != 0)
+                {
+                    Insert(HashIn(slot), EntryIn(slot));
+                }
             }
         }
 
@@ -240,16 +251,49 @@ internal sealed class DecisionCache
 
     private void Forget(ref LruList list, int entry)
     {
-        ref int link = ref _buckets[_hasher.Hash(_entries[entry].TraceId) & (uint)(_buckets.Length - 1)];
-        while (link != entry)
+        Remove(_hasher.Hash(_entries[entry].TraceId), entry);
+        Unlink(ref list, entry);
+        _entries[entry] = new RememberedDecision { Older = _firstFree };
+        _firstFree = entry;
+    }
+
+    private static uint HashIn(ulong slot) => (uint)(slot >> 32);
+
+    private static int EntryIn(ulong slot) => (int)(uint)slot;
+
+    private void Insert(uint hash, int entry)
+    {
+        uint mask = (uint)_slots.Length - 1;
+        uint at = hash & mask;
+        while (_slots[at] != 0)
         {
-            link = ref _entries[link].NextInBucket;
+            at = (at + 1) & mask;
         }
 
-        link = _entries[entry].NextInBucket;
-        Unlink(ref list, entry);
-        _entries[entry] = new RememberedDecision { NextInBucket = _firstFree };
-        _firstFree = entry;
+        _slots[at] = (ulong)hash << 32 | (uint)entry;
+    }
+
+    /// <summary>Empties an entry's slot, and moves those after it that would not be found any more.</summary>
+    private void Remove(uint hash, int entry)
+    {
+        uint mask = (uint)_slots.Length - 1;
+        uint hole = hash & mask;
+        while (EntryIn(_slots[hole]) != entry)
+        {
+            hole = (hole + 1) & mask;
+        }
+
+        for (uint at = (hole + 1) & mask; _slots[at] != 0; at = (at + 1) & mask)
+        {
+            uint fromHome = (at - HashIn(_slots[at])) & mask;
+            if (fromHome >= ((at - hole) & mask))
+            {
+                _slots[hole] = _slots[at];
+                hole = at;
+            }
+        }
+
+        _slots[hole] = 0;
     }
 
     private void Link(ref LruList list, int entry)
@@ -326,7 +370,8 @@ internal struct RememberedDecision
 
     /// <summary>Index of the verdict in the shard's log; 0 on a node alone.</summary>
     public ulong Index;
-    public int NextInBucket;
     public int Newer;
+
+    /// <summary>The entry used less recently; in a free entry, the next free one.</summary>
     public int Older;
 }
