@@ -19,7 +19,11 @@ internal static class ClusterNumbers
             LinkBytesOut = links.Peers.Sum(peer => peer.BytesSent),
             LinkBytesIn = links.Peers.Sum(peer => peer.BytesReceived),
             LinkReconnects = links.Peers.Sum(peer => Math.Max(0, peer.Connects - 2)),
+            Traffic = runtime.Traffic,
+            Promotions = runtime.Promotions,
+            Moves = runtime.Moves,
             LostShards = runtime.EmptiedShards,
+            Budgets = runtime.Budgets,
         };
     }
 }

@@ -1,4 +1,6 @@
+using Cluster.Sharding.Budgets;
 using Cluster.Sharding.Membership;
+using Cluster.Sharding.Region;
 
 namespace Cluster.Node.Telemetry;
 
@@ -82,20 +84,36 @@ internal static class ClusterMetrics
         "actorsampling_cluster_link_reconnects_total", MetricType.Counter, "{connections}",
         "Connections to other nodes made anew after one was lost.");
 
+    internal static readonly MetricDefinition BudgetLeased = new(
+        "actorsampling_budget_leased_units", MetricType.Gauge, "{units}", "Spans or bytes of a limit of the cluster that decisions here can take now.",
+        "policy");
+
+    internal static readonly MetricDefinition BudgetTaken = new(
+        "actorsampling_budget_taken_units_total", MetricType.Counter, "{units}", "Spans or bytes of a limit of the cluster that decisions here took.",
+        "policy");
+
+    internal static readonly MetricDefinition BudgetShortages = new(
+        "actorsampling_budget_shortages_total", MetricType.Counter, "{shortages}",
+        "Times that a decision found too little of a limit here while the cluster was thought to have enough.", "policy");
+
     /// <summary>All of them, in the order they are shown.</summary>
     public static IReadOnlyList<MetricDefinition> All { get; } =
     [
         Members, ConnectedPeers, IsCoordinator, AllocationVersion, LeaseRemaining, Fenced, UnownedShards, UncopiedShards, MovingShards,
         Primaries, Copies, InSyncCopies, Promotions, Moves, Lost, Suspects, ReplicatedFrames, ReplicatedBytes, UnacknowledgedBytes, RepeatedFrames,
-        ForwardedFrames, ForwardedAgainFrames, LinkBytes, LinkReconnects,
+        ForwardedFrames, ForwardedAgainFrames, LinkBytes, LinkReconnects, BudgetLeased, BudgetTaken, BudgetShortages,
     ];
 
     /// <summary>Writes them as they are now.</summary>
-    public static void Write(PrometheusWriter writer, ClusterSources cluster)
+    /// <param name="writer">Where to.</param>
+    /// <param name="cluster">Where they are read.</param>
+    /// <param name="policyPrefix">Stands before the names of policies.</param>
+    public static void Write(PrometheusWriter writer, ClusterSources cluster, string policyPrefix)
     {
         ClusterSnapshot snapshot = cluster.View.Snapshot;
         ClusterStanding standing = new(snapshot);
         ClusterStatistics statistics = cluster.Statistics();
+        FrameTraffic traffic = statistics.Traffic;
         Holding own = standing.Of(snapshot.Self);
         writer.Single(Members, snapshot.Members.Count);
         writer.Single(ConnectedPeers, statistics.ConnectedPeers);
@@ -112,15 +130,49 @@ internal static class ClusterMetrics
         writer.Single(Promotions, statistics.Promotions);
         writer.Single(Moves, statistics.Moves);
         writer.Single(Lost, statistics.LostShards);
-        writer.Single(Suspects, statistics.Suspects);
-        Directions(writer, ReplicatedFrames, statistics.ReplicatedFramesOut, statistics.ReplicatedFramesIn);
-        Directions(writer, ReplicatedBytes, statistics.ReplicatedBytesOut, statistics.ReplicatedBytesIn);
-        writer.Single(UnacknowledgedBytes, statistics.UnacknowledgedBytes);
-        writer.Single(RepeatedFrames, statistics.RepeatedFrames);
-        writer.Single(ForwardedFrames, statistics.ForwardedFrames);
-        writer.Single(ForwardedAgainFrames, statistics.ForwardedAgainFrames);
+        writer.Single(Suspects, traffic.Suspects);
+        Directions(writer, ReplicatedFrames, traffic.ReplicatedFramesOut, traffic.ReplicatedFramesIn);
+        Directions(writer, ReplicatedBytes, traffic.ReplicatedBytesOut, traffic.ReplicatedBytesIn);
+        writer.Single(UnacknowledgedBytes, traffic.UnacknowledgedBytes);
+        writer.Single(RepeatedFrames, traffic.RepeatedFrames);
+        writer.Single(ForwardedFrames, traffic.ForwardedFrames);
+        writer.Single(ForwardedAgainFrames, traffic.ForwardedAgainFrames);
         Directions(writer, LinkBytes, statistics.LinkBytesOut, statistics.LinkBytesIn);
         writer.Single(LinkReconnects, statistics.LinkReconnects);
+        string[] policies = Distinct(statistics.Budgets, policyPrefix);
+        Budgets(writer, BudgetLeased, policies, statistics.Budgets, budget => budget.Leased);
+        Budgets(writer, BudgetTaken, policies, statistics.Budgets, budget => budget.Taken);
+        Budgets(writer, BudgetShortages, policies, statistics.Budgets, budget => budget.Shortages);
+    }
+
+    private static void Budgets(
+        PrometheusWriter writer, MetricDefinition metric, string[] policies, IReadOnlyList<BudgetStatus> budgets, Func<BudgetStatus, long> value)
+    {
+        writer.Begin(metric);
+        for (int i = 0; i < budgets.Count; i++)
+        {
+            writer.Sample(value(budgets[i]), policies[i]);
+        }
+    }
+
+    /// <summary>
+    /// A label for each budget: Prometheus reads nothing of a page with the same one twice, and a composite's share is called as the limit of the
+    /// sub-policy that it is for.
+    /// </summary>
+    private static string[] Distinct(IReadOnlyList<BudgetStatus> budgets, string prefix)
+    {
+        HashSet<string> seen = [];
+        string[] labels = new string[budgets.Count];
+        for (int i = 0; i < labels.Length; i++)
+        {
+            labels[i] = prefix + budgets[i].Policy;
+            for (int ordinal = 2; !seen.Add(labels[i]); ordinal++)
+            {
+                labels[i] = $"{prefix}{budgets[i].Policy}#{ordinal}";
+            }
+        }
+
+        return labels;
     }
 
     private static void Directions(PrometheusWriter writer, MetricDefinition metric, long sent, long received)

@@ -1,4 +1,5 @@
 using Cluster.Node.Configuration;
+using Cluster.Sharding.Budgets;
 using Cluster.Sharding.Region;
 
 namespace Cluster.Node.Telemetry;
@@ -28,32 +29,8 @@ public sealed record ClusterStatistics
     /// <summary>Other nodes that there is a connection to now.</summary>
     public int ConnectedPeers { get; init; }
 
-    /// <summary>Frames sent to the owners of their shards on other nodes.</summary>
-    public long ForwardedFrames { get; init; }
-
-    /// <summary>Of these, sent once more: the owner had changed, or the connection was lost.</summary>
-    public long ForwardedAgainFrames { get; init; }
-
-    /// <summary>Frames that primaries here recognised as delivered before.</summary>
-    public long RepeatedFrames { get; init; }
-
-    /// <summary>Frames that primaries here sent to copies.</summary>
-    public long ReplicatedFramesOut { get; init; }
-
-    /// <summary>Frames that copies here took.</summary>
-    public long ReplicatedFramesIn { get; init; }
-
-    /// <summary>Bytes that primaries here sent to copies.</summary>
-    public long ReplicatedBytesOut { get; init; }
-
-    /// <summary>Bytes that copies here took.</summary>
-    public long ReplicatedBytesIn { get; init; }
-
-    /// <summary>Bytes sent to copies that have not confirmed them yet.</summary>
-    public long UnacknowledgedBytes { get; init; }
-
-    /// <summary>Copies that primaries here reported as not keeping up.</summary>
-    public long Suspects { get; init; }
+    /// <summary>What went between the shards here and other nodes.</summary>
+    public FrameTraffic Traffic { get; init; } = new();
 
     /// <summary>Shards of which a copy here became the primary because the one before was lost.</summary>
     public long Promotions { get; init; }
@@ -72,4 +49,7 @@ public sealed record ClusterStatistics
 
     /// <summary>Connections to other nodes made anew after one was lost.</summary>
     public long LinkReconnects { get; init; }
+
+    /// <summary>What this node has of the cluster's budgets.</summary>
+    public IReadOnlyList<BudgetStatus> Budgets { get; init; } = [];
 }

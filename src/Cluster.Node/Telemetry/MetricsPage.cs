@@ -60,7 +60,7 @@ public sealed class MetricsPage
         WriteExporters(writer, _exporters());
         if (_cluster is not null)
         {
-            ClusterMetrics.Write(writer, _cluster);
+            ClusterMetrics.Write(writer, _cluster, _policyPrefix);
         }
 
         WriteProcess(writer, _process());

@@ -121,7 +121,15 @@ internal sealed class BudgetLeaseCore
 
         lease.Waiting = Math.Min(lease.Waiting + amount, BudgetMessages.MaximumUnits);
         lease.LeastWaiting = Math.Min(lease.LeastWaiting, amount);
+        lease.Shortages++;
         return AskAgainMilliseconds;
+    }
+
+    /// <summary>What there is to say of a budget at a time; nothing changes by asking.</summary>
+    public BudgetStatus Status(int budget, string policy, long now)
+    {
+        Lease lease = _leases[budget];
+        return new BudgetStatus(policy, Math.Max(_now, now) < lease.EndsAt ? lease.Held : 0, lease.Spent, lease.Shortages);
     }
 
     /// <summary>The members have changed, or the coordinator has: leases are asked for anew, at once.</summary>
@@ -223,6 +231,9 @@ internal sealed class BudgetLeaseCore
         /// <summary>Units that decisions wait for and no answer was about; the least of them at once.</summary>
         public long Waiting;
         public long LeastWaiting = long.MaxValue;
+
+        /// <summary>How often decisions began to wait.</summary>
+        public long Shortages;
 
         /// <summary>What the coordinator had left when it last answered.</summary>
         public long Left;

@@ -53,6 +53,15 @@ public sealed class LeasedBudgets(IReadOnlyList<Budget> budgets) : IBudgets
         }
     }
 
+    /// <summary>What this node has of each budget, in their order.</summary>
+    internal IReadOnlyList<BudgetStatus> Status(long now)
+    {
+        lock (_lock)
+        {
+            return [.. budgets.Select((budget, i) => _core.Status(i, budget.Policy, now))];
+        }
+    }
+
     /// <inheritdoc cref="BudgetLeaseCore.Changed"/>
     internal void Changed(MemberId coordinator, long now)
     {

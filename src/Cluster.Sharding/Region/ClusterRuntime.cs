@@ -9,7 +9,7 @@ namespace Cluster.Sharding.Region;
 
 /// <summary>
 /// A node among others: what the store says goes to shards, links and budgets, and what shards and peers say goes to where it belongs. It holds no
-/// state of its own but the last snapshot. Thread-safe.
+/// state of its own but the last snapshot, and what has come of the ones before in numbers. Thread-safe.
 /// </summary>
 /// <remarks>
 /// Made in this order, since the parts know each other: this, links, region, <see cref="Bind"/>, and last the control, which begins to join.
@@ -31,6 +31,8 @@ public sealed class ClusterRuntime : IPeerHandler, IPeerSender, IQuestionHandler
     private readonly ITimer _timer;
     private ClusterSnapshot _snapshot;
     private long _authority;
+    private long _promotions;
+    private long _moves;
     private ShardRegion? _region;
     private PeerLinks? _links;
     private PeerQuestions? _questions;
@@ -81,6 +83,18 @@ public sealed class ClusterRuntime : IPeerHandler, IPeerSender, IQuestionHandler
 
     /// <summary>Shards that this node as coordinator had begin empty.</summary>
     public long EmptiedShards => _control?.EmptiedShards ?? 0;
+
+    /// <summary>Shards of which a copy here became the primary because the one before was lost.</summary>
+    public long Promotions => Volatile.Read(ref _promotions);
+
+    /// <summary>Shards whose primary moved here or away by plan.</summary>
+    public long Moves => Volatile.Read(ref _moves);
+
+    /// <summary>What went between the shards here and other nodes.</summary>
+    public FrameTraffic Traffic => _region is { } region ? FrameTraffic.Of(region) : new FrameTraffic();
+
+    /// <summary>What this node has of the cluster's budgets.</summary>
+    public IReadOnlyList<BudgetStatus> Budgets => _budgets.Status(_clock.Now);
 
     /// <summary>Makes the parts known to each other, before the control is made.</summary>
     public void Bind(ShardRegion region, PeerLinks links, PeerQuestions questions) => (_region, _links, _questions) = (region, links, questions);
@@ -167,6 +181,9 @@ public sealed class ClusterRuntime : IPeerHandler, IPeerSender, IQuestionHandler
     {
         ClusterSnapshot before = Snapshot;
         Volatile.Write(ref _snapshot, snapshot);
+        OwnershipChanges changes = OwnershipChanges.Between(before, snapshot);
+        Volatile.Write(ref _promotions, _promotions + changes.Promotions);
+        Volatile.Write(ref _moves, _moves + changes.Moves);
         _links!.SetPeers(snapshot.Members);
         _region!.Apply(snapshot.Allocation);
         long now = _clock.Now;

@@ -23,6 +23,8 @@ internal sealed class Delivery : IValueTaskSource<Refusal>, IRoutingEffects
     private ManualResetValueTaskSourceCore<Refusal> _acknowledgement = new() { RunContinuationsAsynchronously = true };
     private int[] _localAttempts = new int[16];
     private readonly List<(int Frame, int Attempt, Refusal Refusal)> _unsent = [];
+    private int _forwarded;
+    private int _forwardedAgain;
     private ulong _addressed;
     private int _readers;
     private bool _acknowledged = true;
@@ -141,6 +143,11 @@ internal sealed class Delivery : IValueTaskSource<Refusal>, IRoutingEffects
         {
             _unsent.Add((frame, attempt, problem == PeerSend.NotConnected ? Refusal.OwnerUnreachable : Refusal.PeerBusy));
         }
+        else
+        {
+            _forwarded++;
+            _forwardedAgain += attempt > 1 ? 1 : 0;
+        }
     }
 
     Refusal IValueTaskSource<Refusal>.GetResult(short token)
@@ -174,7 +181,7 @@ internal sealed class Delivery : IValueTaskSource<Refusal>, IRoutingEffects
         }
     }
 
-    /// <summary>Tells worker loops of frames for them, and the core of frames that no link took.</summary>
+    /// <summary>Tells worker loops of frames for them, the core of frames that no link took, and the region how many were taken.</summary>
     private void Flush(long now)
     {
         for (int worker = 0; _addressed != 0; worker++)
@@ -193,6 +200,11 @@ internal sealed class Delivery : IValueTaskSource<Refusal>, IRoutingEffects
         }
 
         _unsent.Clear();
+        if (_forwarded > 0)
+        {
+            _ways.CountForwarded(_forwarded, _forwardedAgain);
+            (_forwarded, _forwardedAgain) = (0, 0);
+        }
     }
 
     private void Finish()
@@ -223,6 +235,9 @@ internal interface IDeliveryWays
 
     /// <summary>Sends a frame to its owner on another node.</summary>
     PeerSend SendToPeer(Delivery delivery, int frame, int attempt, MemberId owner);
+
+    /// <summary>Links took frames: how many, and how many of them at a second or later attempt. Once for all that are sent together.</summary>
+    void CountForwarded(int frames, int again);
 
     /// <summary>The worker loop that carries a shard, 0 to 63.</summary>
     int WorkerOf(int shard);

@@ -49,6 +49,8 @@ public sealed class ShardRegion : IShardRegion, IDeliveryWays, IWorkerWays, IAsy
     private readonly Action? _reportsChanged;
     private ShardAllocation _allocation;
     private long _bytesUnderWay;
+    private long _forwardedFrames;
+    private long _forwardedAgainFrames;
     private int _ticks;
     private int _shuttingDown;
     private int _disposed;
@@ -138,6 +140,12 @@ public sealed class ShardRegion : IShardRegion, IDeliveryWays, IWorkerWays, IAsy
 
     /// <summary>Bytes of batches that are not acknowledged yet.</summary>
     internal long BytesUnderWay => Volatile.Read(ref _bytesUnderWay);
+
+    /// <summary>Frames sent to their owners on other nodes.</summary>
+    internal long ForwardedFrames => Volatile.Read(ref _forwardedFrames);
+
+    /// <summary>Of these, at a second or later attempt.</summary>
+    internal long ForwardedAgainFrames => Volatile.Read(ref _forwardedAgainFrames);
 
     /// <inheritdoc/>
     public ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken)
@@ -281,6 +289,15 @@ public sealed class ShardRegion : IShardRegion, IDeliveryWays, IWorkerWays, IAsy
     PeerSend IDeliveryWays.SendToPeer(Delivery delivery, int frame, int attempt, MemberId owner) =>
         _peers.Send(
             owner, PeerMessageKind.Deliver, delivery.Batch.Shard(frame), DeliveryTable.IdOf(delivery, frame, attempt), delivery.Batch.Frame(frame), []);
+
+    void IDeliveryWays.CountForwarded(int frames, int again)
+    {
+        Interlocked.Add(ref _forwardedFrames, frames);
+        if (again > 0)
+        {
+            Interlocked.Add(ref _forwardedAgainFrames, again);
+        }
+    }
 
     int IDeliveryWays.WorkerOf(int shard) => WorkerOf(shard);
 

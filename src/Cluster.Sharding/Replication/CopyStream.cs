@@ -45,6 +45,7 @@ internal sealed class CopyStream
 
     private readonly ShardCore _core;
     private readonly IShardHostEffects _effects;
+    private readonly WorkerStatistics _statistics;
     private readonly long _timeout;
     private readonly ulong _beginIndex;
     private readonly Queue<Item> _window = new();
@@ -65,10 +66,12 @@ internal sealed class CopyStream
     /// <param name="fromNothing">Whether the copy is to begin from nothing; else it is in sync, and goes on with what it has.</param>
     /// <param name="timeout">Milliseconds without progress after which the copy is suspect.</param>
     /// <param name="effects">Where items go.</param>
+    /// <param name="statistics">Where they are counted.</param>
     /// <param name="now">Monotonic milliseconds.</param>
-    public CopyStream(ShardCore core, ShardCopy copy, bool fromNothing, long timeout, IShardHostEffects effects, long now)
+    public CopyStream(
+        ShardCore core, ShardCopy copy, bool fromNothing, long timeout, IShardHostEffects effects, WorkerStatistics statistics, long now)
     {
-        (_core, _timeout, _effects) = (core, timeout, effects);
+        (_core, _timeout, _effects, _statistics) = (core, timeout, effects, statistics);
         (Member, Since, IsInSync, IsFromNothing) = (copy.Member, copy.Since, copy.InSync, fromNothing);
         _beginIndex = core.Log.LastIndex;
         Enqueue(new Item(ReplicationItemKind.Begin, fromNothing ? (byte)1 : (byte)0, _beginIndex, [], 0), now);
@@ -127,7 +130,7 @@ internal sealed class CopyStream
         for (; _firstPosition <= position; _firstPosition++)
         {
             Item item = _window.Dequeue();
-            _outstandingBytes -= item.Bytes;
+            AddOutstanding(-item.Bytes);
             if (item.Kind != ReplicationItemKind.Begin)
             {
                 Acknowledged = Math.Max(Acknowledged, item.Index);
@@ -224,6 +227,7 @@ internal sealed class CopyStream
 
         bool wasSuspect = IsSuspect;
         IsSuspect |= _sinceProgress >= _timeout;
+        _statistics.Suspects += IsSuspect && !wasSuspect ? 1 : 0;
         return IsSuspect && !wasSuspect;
     }
 
@@ -238,6 +242,19 @@ internal sealed class CopyStream
         }
     }
 
+    /// <summary>The copy is not this primary's any more: what is outstanding is not waited for.</summary>
+    public void GiveUp()
+    {
+        _window.Clear();
+        AddOutstanding(-_outstandingBytes);
+    }
+
+    private void AddOutstanding(int bytes)
+    {
+        _outstandingBytes += bytes;
+        _statistics.UnacknowledgedBytes += bytes;
+    }
+
     private void Enqueue(in Item item, long now)
     {
         if (item is { Kind: ReplicationItemKind.Trim, Flag: 1 })
@@ -246,7 +263,7 @@ internal sealed class CopyStream
         }
 
         _window.Enqueue(item);
-        _outstandingBytes += item.Bytes;
+        AddOutstanding(item.Bytes);
         Send(item, _nextPosition++, now);
     }
 
@@ -269,6 +286,7 @@ internal sealed class CopyStream
             }
         }
 
+        _statistics.AddReplicatedOut(header.Kind, body.Length);
         _effects.Send(Member, PeerMessageKind.Replicate, _core.Id, position, ReplicationItem.Bytes(header), body);
     }
 

@@ -132,6 +132,10 @@ internal sealed class ShardCopyCore : IDisposable
             taken = TryTake(item, body, now);
             _position += taken ? 1UL : 0;
             Count();
+            if (taken)
+            {
+                _services.Statistics.AddReplicatedIn(item.Kind, body.Length);
+            }
         }
         else
         {

@@ -276,8 +276,17 @@ internal sealed class ShardPrimaryCore : IDisposable
     public void Dispose()
     {
         RefuseWaiting();
+        GiveUp(_streams);
         Core.Log.Ended = null;
         Core.Dispose();
+    }
+
+    private static void GiveUp(IEnumerable<CopyStream> streams)
+    {
+        foreach (CopyStream stream in streams)
+        {
+            stream.GiveUp();
+        }
     }
 
     private void RefuseWaiting()
@@ -317,11 +326,12 @@ internal sealed class ShardPrimaryCore : IDisposable
             _inSync += copy.InSync ? 1 : 0;
             if (_whole)
             {
-                streams[i] = Find(copy.Member, copy.Since) ?? new CopyStream(Core, copy, !(continues && copy.InSync), _timeout, _effects, now);
+                streams[i] = Find(copy.Member, copy.Since) ?? new CopyStream(Core, copy, !(continues && copy.InSync), _timeout, _effects, _services.Statistics, now);
                 streams[i].IsInSync = copy.InSync;
             }
         }
 
+        GiveUp(_streams.Except(streams));
         _streams = streams;
         HasNews = true;
         Core.Log.Ended = streams.Length > 0 ? _ended : null;

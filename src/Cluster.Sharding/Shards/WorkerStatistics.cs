@@ -1,3 +1,4 @@
+using Cluster.Messages.Transport;
 using Cluster.Sampling.Decisions;
 using Cluster.Sharding.Traces;
 
@@ -31,6 +32,24 @@ internal sealed class WorkerStatistics(int policies)
     /// <summary>Replication messages that could not be used: too late, too early, not for here, or damaged.</summary>
     public long IgnoredReplication;
 
+    /// <summary>Copies that primaries here came to report as not keeping up.</summary>
+    public long Suspects;
+
+    /// <summary>Frames that primaries here sent to copies; those sent again count again.</summary>
+    public long ReplicatedFramesOut;
+
+    /// <summary>Bytes of everything that primaries here sent to copies, headers left out; what was sent again counts again.</summary>
+    public long ReplicatedBytesOut;
+
+    /// <summary>Frames that copies here took, each once.</summary>
+    public long ReplicatedFramesIn;
+
+    /// <summary>Bytes of everything that copies here took, headers left out.</summary>
+    public long ReplicatedBytesIn;
+
+    /// <summary>Bytes on their way from primaries here to copies, or lost, now.</summary>
+    public long UnacknowledgedBytes;
+
     /// <summary>Entries in the logs of copies.</summary>
     public long CopiedEntries;
 
@@ -54,6 +73,18 @@ internal sealed class WorkerStatistics(int policies)
 
     /// <summary>Their spans.</summary>
     public long[] DecidedSpans { get; } = new long[policies];
+
+    public void AddReplicatedOut(ReplicationItemKind kind, int bytes)
+    {
+        ReplicatedFramesOut += kind == ReplicationItemKind.Frame ? 1 : 0;
+        ReplicatedBytesOut += bytes;
+    }
+
+    public void AddReplicatedIn(ReplicationItemKind kind, int bytes)
+    {
+        ReplicatedFramesIn += kind == ReplicationItemKind.Frame ? 1 : 0;
+        ReplicatedBytesIn += bytes;
+    }
 
     public void AddDecision(Verdict verdict, CompletionReason reason, ReadOnlySpan<Vote> votes, int spans)
     {

@@ -65,6 +65,7 @@ public sealed class CrashTests
             Fault fault = new(start, await cluster.IsWholeAsync());
             await cluster.Load.FlowsAsync();
             await cluster.AssertNothingLostAsync(fault);
+            await AssertCountedAsync(cluster);
         });
 
     [Fact]
@@ -87,6 +88,28 @@ public sealed class CrashTests
             Assert.Empty(cluster.Backend.Problems);
             Delivery.AssertKeptAtLeastOnce(reports.Select(report => report.Sent), kept, cluster.Backend.Received);
         });
+
+    /// <summary>The nodes that are left have counted that one was lost, and what went between them.</summary>
+    private static async Task AssertCountedAsync(ClusterProcesses cluster)
+    {
+        Dictionary<string, double> sums = [];
+        foreach (string name in (string[])
+            ["shard_promotions", "shard_replicated_frames", "shard_replicated_bytes", "shard_repeated_frames", "cluster_forwarded_frames", "cluster_forwarded_again_frames"])
+        {
+            double[] counts = await Task.WhenAll(cluster.Running.Select(node => node.MetricAsync($"actorsampling_{name}_total")));
+            sums[name] = counts.Sum();
+            ClusterProcesses.Say($"{name}: {string.Join(" + ", counts)}");
+        }
+
+        // Only those that were sent again may have been repeated, and whether some were is a matter of luck.
+        Assert.All(sums.Where(sum => sum.Key != "shard_repeated_frames"), sum => Assert.True(sum.Value > 0, sum.Key));
+        Assert.True(sums["cluster_forwarded_again_frames"] < sums["cluster_forwarded_frames"]);
+        foreach (ClusterNode node in cluster.Running)
+        {
+            await Eventually.HoldsAsync(
+                async () => await node.MetricAsync("actorsampling_shard_unacknowledged_bytes") == 0, () => $"the copies of {node.Id} have everything");
+        }
+    }
 
     /// <summary>Two clients at once, one a protocol; each fails when something that it sent was not acknowledged.</summary>
     private static Task<ClientReport[]> SendAsync(ClusterNode node, string compression) => Task.WhenAll(

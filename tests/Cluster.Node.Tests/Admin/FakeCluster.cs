@@ -1,6 +1,7 @@
 using Cluster.Messages.Sharding;
 using Cluster.Node.Configuration;
 using Cluster.Node.Telemetry;
+using Cluster.Sharding.Budgets;
 using Cluster.Sharding.Membership;
 using Cluster.Sharding.Region;
 
@@ -49,21 +50,25 @@ internal sealed class FakeCluster : IClusterView
     {
         LeaseRemaining = TimeSpan.FromSeconds(7.5),
         ConnectedPeers = 2,
-        ForwardedFrames = 11,
-        ForwardedAgainFrames = 1,
-        RepeatedFrames = 2,
-        ReplicatedFramesOut = 30,
-        ReplicatedFramesIn = 31,
-        ReplicatedBytesOut = 3000,
-        ReplicatedBytesIn = 3100,
-        UnacknowledgedBytes = 64,
-        Suspects = 3,
+        Traffic = new FrameTraffic
+        {
+            ForwardedFrames = 11,
+            ForwardedAgainFrames = 1,
+            RepeatedFrames = 2,
+            ReplicatedFramesOut = 30,
+            ReplicatedFramesIn = 31,
+            ReplicatedBytesOut = 3000,
+            ReplicatedBytesIn = 3100,
+            UnacknowledgedBytes = 64,
+            Suspects = 3,
+        },
         Promotions = 4,
         Moves = 5,
         LostShards = 6,
         LinkBytesOut = 7000,
         LinkBytesIn = 8000,
         LinkReconnects = 9,
+        Budgets = [new BudgetStatus("slow", 12, 340, 5), new BudgetStatus("mixed", 0, 0, 0), new BudgetStatus("mixed", 7, 70, 1)],
     };
 
     /// <summary>Every question, as <c>node: text</c>.</summary>

@@ -61,6 +61,20 @@ public sealed class MetricsPageTests : IDisposable
         Assert.Contains($"otelcol_processor_tail_sampling_count_traces_sampled{{policy=\"{policy}\",sampled=\"true\",decision=\"sampled\"}} 7\n", page, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("tail_sampling", "")]
+    [InlineData("tail_sampling/eu", "eu.")]
+    public void Render_BudgetsThatAreCalledTheSame_AreToldApart(string processor, string prefix)
+    {
+        Dictionary<string, ParsedMetric> page = PrometheusParser.Parse(Page(processor).Render());
+
+        Assert.Equal(
+            [(prefix + "slow", 12), (prefix + "mixed", 0), (prefix + "mixed#2", 7)],
+            page["actorsampling_budget_leased_units"].Samples.Select(sample => (sample["policy"], sample.Value)));
+        Assert.Equal([340d, 0, 70], page["actorsampling_budget_taken_units_total"].Samples.Select(sample => sample.Value));
+        Assert.Equal([5d, 0, 1], page["actorsampling_budget_shortages_total"].Samples.Select(sample => sample.Value));
+    }
+
     [Fact]
     public void Render_NothingHappenedYet_IsValid()
     {

@@ -183,6 +183,31 @@ public sealed class BudgetLeaseCoreTests
     }
 
     [Fact]
+    public void Status_SaysWhatIsHeldWasTakenAndWasMissing()
+    {
+        Assert.Equal(new BudgetStatus("b", 0, 0, 0), _core.Status(0, "b", 0));
+        Grant(Demand(20, 1000), lease: 20, left: 0, 1001);
+        Assert.Equal(new BudgetStatus("b", 20, 0, 1), _core.Status(0, "b", 1001));
+        Assert.True(_core.Take(0, 15, 1002));
+        Assert.False(_core.Take(0, 6, 1002));
+        Refuse(6, 1002);
+        Assert.Equal(new BudgetStatus("b", 5, 15, 2), _core.Status(0, "b", 1002));
+
+        // A refusal that is final is no shortage.
+        Assert.Equal(0, _core.AskAgainIn(0, 101, 1002));
+        Assert.Equal(new BudgetStatus("b", 5, 15, 2), _core.Status(0, "b", 1999));
+        Assert.Equal(new BudgetStatus("b", 0, 15, 2), _core.Status(0, "b", 2000));
+    }
+
+    [Fact]
+    public void Status_OfALaterTime_ChangesNothing()
+    {
+        Grant(Demand(20, 1000), lease: 20, left: 0, 1001);
+        Assert.Equal(0, _core.Status(0, "b", 5000).Leased);
+        Assert.True(_core.Take(0, 20, 1002));
+    }
+
+    [Fact]
     public void Changed_MembersOnly_AsksAtOnce()
     {
         Grant(Demand(20, 1000), lease: 20, left: 0, 1001);

@@ -21,6 +21,15 @@ public sealed class LeasedBudgetsTests
     }
 
     [Fact]
+    public void Status_EveryBudget_InTheirOrder()
+    {
+        LeasedBudgets budgets = Leased(10);
+        Assert.True(budgets.TryTake(0, 4, 1001));
+        Assert.Equal([new BudgetStatus("b", 6, 4, 1)], budgets.Status(1001));
+        Assert.Equal(["x", "y", "x"], new LeasedBudgets([new("x", 1, 1), new("y", 1, 1), new("x", 1, 1)]).Status(0).Select(status => status.Policy));
+    }
+
+    [Fact]
     public void TryTake_BadArguments_Throws()
     {
         LeasedBudgets budgets = Leased(10);

@@ -72,6 +72,53 @@ public sealed class DeliveryTests : IDisposable
     }
 
     [Fact]
+    public async Task Send_ToPeers_IsCountedOnceForAllThatGoTogether()
+    {
+        Ways ways = new();
+        Delivery delivery = new(ways, 0);
+        ValueTask<Refusal> acknowledgement = delivery.Begin(_batch, ShardAllocation.Alone(Other, 4), 0, 1000);
+        Assert.Equal([(_batch.Count, 0)], ways.Forwarded);
+        delivery.Answered(delivery.Generation, 0, 1, Refusal.None, 10);
+        delivery.Answered(delivery.Generation, 1, 1, Refusal.NotOwner, 10);
+        delivery.Answered(delivery.Generation, 2, 1, Refusal.NotOwner, 10);
+        Assert.Single(ways.Forwarded);
+
+        delivery.Advance(60);
+        Assert.Equal((2, 2), ways.Forwarded[^1]);
+        delivery.Lost(Other, 60);
+        delivery.Advance(1000);
+        Assert.Equal((_batch.Count - 1, _batch.Count - 1), ways.Forwarded[^1]);
+        Assert.Equal(Refusal.DeadlineExceeded, await acknowledgement);
+    }
+
+    [Fact]
+    public async Task Send_NoLinkTakesIt_IsCountedWhenOneDoes()
+    {
+        Ways ways = new() { Connected = false };
+        Delivery delivery = new(ways, 0);
+        ValueTask<Refusal> acknowledgement = delivery.Begin(_batch, ShardAllocation.Alone(Other, 4), 0, 1000);
+        Assert.Empty(ways.Forwarded);
+        ways.Connected = true;
+        delivery.Advance(50);
+        Assert.Equal([(_batch.Count, _batch.Count)], ways.Forwarded);
+        Answer(delivery, delivery.Generation, attempt: 2, Refusal.None);
+        Assert.Equal(Refusal.None, await acknowledgement);
+    }
+
+    [Fact]
+    public async Task Send_AllLocal_IsNotCounted()
+    {
+        Ways ways = new();
+        Delivery delivery = new(ways, 0);
+        ValueTask<Refusal> acknowledgement = delivery.Begin(_batch, ShardAllocation.Alone(Self, 4), 0, 1000);
+        delivery.Refuse(Refusal.ShuttingDown);
+        delivery.ReaderEnds(null);
+        delivery.ReaderEnds(null);
+        Assert.Equal(Refusal.ShuttingDown, await acknowledgement);
+        Assert.Empty(ways.Forwarded);
+    }
+
+    [Fact]
     public async Task Refuse_WhileFramesAreElsewhere_EndsItWhenNobodyReads()
     {
         Ways ways = new();
@@ -134,6 +181,8 @@ public sealed class DeliveryTests : IDisposable
 
     private sealed class Ways : IDeliveryWays
     {
+        private readonly ConcurrentQueue<(int Frames, int Again)> _forwarded = [];
+
         public bool Connected { get; set; } = true;
 
         public DeliveryTable? Table { get; set; }
@@ -143,6 +192,9 @@ public sealed class DeliveryTests : IDisposable
         public ConcurrentBag<int> Sent { get; } = [];
 
         public ConcurrentBag<Delivery> GivenBack { get; } = [];
+
+        /// <summary>What was counted, in order.</summary>
+        public IReadOnlyList<(int Frames, int Again)> Forwarded => [.. _forwarded];
 
         public bool IsLocal(MemberId member) => member == Self;
 
@@ -155,6 +207,8 @@ public sealed class DeliveryTests : IDisposable
 
             return Connected ? PeerSend.Queued : PeerSend.NotConnected;
         }
+
+        public void CountForwarded(int frames, int again) => _forwarded.Enqueue((frames, again));
 
         public int WorkerOf(int shard) => shard % 2;
 

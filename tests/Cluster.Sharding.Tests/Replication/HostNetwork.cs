@@ -133,6 +133,7 @@ internal sealed class HostNetwork : IDisposable
             }
 
             Settle();
+            Assert.All(Nodes, node => Assert.Equal(node.OutstandingBytes, node.Services.Statistics.UnacknowledgedBytes));
         }
     }
 
@@ -203,6 +204,9 @@ internal sealed class HostNode : IShardHostEffects, IDisposable
 
     public ShardCopyCore Copy => Host.Copy(0)!;
 
+    /// <summary>Bytes that copies have not confirmed, by the streams themselves.</summary>
+    public long OutstandingBytes => Host.Primary(0)?.Streams.Sum(stream => (long)stream.OutstandingBytes) ?? 0;
+
     public long SlabBytes
     {
         get
@@ -257,6 +261,7 @@ internal sealed class HostNode : IShardHostEffects, IDisposable
         Assert.Equal(0, Services.Statistics.CopiedEntries);
         Assert.Equal(0, Services.Statistics.PendingTraces);
         Assert.Equal(0, Services.Statistics.PendingSlices);
+        Assert.Equal(0, Services.Statistics.UnacknowledgedBytes);
         Assert.Equal(0, Services.Contexts.Live);
         Assert.Equal(0, SlabBytes);
         Services.Dispose();

@@ -189,6 +189,10 @@ public sealed class ShardWorkerTests : IAsyncLifetime
 
         public PeerSend SendToPeer(Delivery delivery, int frame, int attempt, MemberId owner) => PeerSend.NotConnected;
 
+        public void CountForwarded(int frames, int again)
+        {
+        }
+
         public int WorkerOf(int shard) => 0;
 
         public void Post(Delivery delivery, int worker) => test._worker.Post(delivery);
