@@ -28,10 +28,10 @@ internal sealed class ShardHostCore : IDisposable
     private readonly ShardServices _services;
     private readonly IShardHostEffects _effects;
     private readonly Func<int, bool> _carries;
-    private readonly List<ShardPrimaryCore> _primaries = [];
+    private List<ShardPrimaryCore> _primaries = [];
     private readonly List<ShardPrimaryCore> _touched = [];
     private readonly List<ShardCopyCore> _owing = [];
-    private readonly List<ShardCore> _cores = [];
+    private List<ShardCore> _cores = [];
     private ShardPrimaryCore?[] _primaryOf = [];
     private ShardCopyCore?[] _copyOf = [];
     private long _version;
@@ -53,7 +53,7 @@ internal sealed class ShardHostCore : IDisposable
     /// <summary>What the primaries here have to say of their copies. A new list whenever it changes.</summary>
     public IReadOnlyList<ShardReport> Reports { get; private set; } = [];
 
-    /// <summary>The shards that this member is the primary of.</summary>
+    /// <summary>The shards that this member is the primary of. A new list whenever it changes.</summary>
     public IReadOnlyList<ShardCore> Primaries => _cores;
 
     /// <summary>A shard as primary; null when this member is not.</summary>
@@ -85,8 +85,8 @@ internal sealed class ShardHostCore : IDisposable
             }
         }
 
-        _primaries.Clear();
-        _cores.Clear();
+        // Others may be looking at the list.
+        (_primaries, _cores) = ([], []);
         foreach (ShardPrimaryCore? primary in _primaryOf)
         {
             if (primary is not null)
@@ -243,8 +243,7 @@ internal sealed class ShardHostCore : IDisposable
             Drop(shard);
         }
 
-        _primaries.Clear();
-        _cores.Clear();
+        (_primaries, _cores) = ([], []);
         _touched.Clear();
         _owing.Clear();
     }

@@ -2,6 +2,7 @@ using Cluster.Messages.Sharding;
 using Cluster.Messages.Transport;
 using Cluster.Sampling.Decisions;
 using Cluster.Sharding.Coordination;
+using Cluster.Sharding.Shards;
 using Cluster.Sharding.Tests.Shards;
 using Cluster.Sharding.Traces;
 using Cluster.Testing;
@@ -391,6 +392,18 @@ public sealed class PromotionTests
             frame[8]--;
             return frame;
         }
+    }
+
+    [Fact]
+    public void Primaries_WhileAnAllocationComes_StayAsTheyWereForWhoLooksAtThem()
+    {
+        using HostNetwork net = ReplicatingTests.InSync();
+        IReadOnlyList<ShardCore> before = net.A.Host.Primaries;
+
+        net.Allocate(net.B, net.C.InSync(2));
+
+        Assert.Equal(0, Assert.Single(before).Id);
+        Assert.Empty(net.A.Host.Primaries);
     }
 
     [Fact]
