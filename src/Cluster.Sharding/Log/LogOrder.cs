@@ -81,8 +81,20 @@ internal sealed class LogOrder
             return _tail;
         }
 
+        // Indices mostly follow each other without gaps; where there were some, the item stands further ahead.
         int low = _head;
         int high = _tail - 1;
+        ulong first = _items[low].Index;
+        if (index <= first)
+        {
+            return low;
+        }
+
+        if (index - first < (ulong)(high - low))
+        {
+            high = low + (int)(index - first);
+        }
+
         if (_items[high].Index == index)
         {
             return high;
