@@ -77,7 +77,7 @@ public static class NodeConfigurationReader
         RelationChecks.CheckQueues(exporters, availableMemoryBytes, errors);
         if (receiver is not null)
         {
-            RelationChecks.CheckSizes(receiver, limits, errors);
+            RelationChecks.CheckSizes(receiver, limits, cluster is not null, errors);
         }
 
         if (errors.HasErrors || receiver is null || processors?.Policies is null)

@@ -2,12 +2,19 @@ using Cluster.Gateway.Receivers.Otlp;
 using Cluster.Node.Admin;
 using Cluster.Node.Exporters;
 using Cluster.Sampling.Configuration;
+using Cluster.Sharding.Transport;
 
 namespace Cluster.Node.Configuration;
 
 /// <summary>What has to hold between blocks that are right by themselves.</summary>
 internal static class RelationChecks
 {
+    /// <summary>
+    /// The largest request that a node of a cluster takes. All of it may be spans of one shard; with what is noted of each span its frame may then be
+    /// twice as large, and must still be one message to the shard's owner and its copies.
+    /// </summary>
+    private const int LargestRequestOfACluster = PeerLinkOptions.DefaultMaxMessageBytes / 2;
+
     /// <summary>Two listeners at one address, and an exporter that would send to this node's own doors.</summary>
     public static void CheckAddresses(IReadOnlyList<Listener> listeners, IEnumerable<ExporterBlock> exporters, ConfigurationErrors errors)
     {
@@ -84,21 +91,35 @@ internal static class RelationChecks
         }
     }
 
-    /// <summary>A request of the largest size that a door takes must fit into what all requests together may hold.</summary>
-    public static void CheckSizes(ReceiverBlock receiver, GatewayLimits limits, ConfigurationErrors errors)
+    /// <summary>
+    /// A request of the largest size that a door takes must fit into what all requests together may hold and, in a cluster, into a message between
+    /// nodes.
+    /// </summary>
+    public static void CheckSizes(ReceiverBlock receiver, GatewayLimits limits, bool isCluster, ConfigurationErrors errors)
     {
-        Check(receiver.Options.Grpc?.MaxMessageBytes, "grpc.max_recv_msg_size_mib");
-        Check(receiver.Options.Http?.MaxBodyBytes, "http.max_request_body_size");
+        Check(receiver.Options.Grpc?.MaxMessageBytes, "grpc", "max_recv_msg_size_mib", $"{LargestRequestOfACluster >> 20}");
+        Check(receiver.Options.Http?.MaxBodyBytes, "http", "max_request_body_size", $"{LargestRequestOfACluster >> 20}MiB");
 
-        void Check(int? bytes, string key)
+        void Check(int? bytes, string protocol, string key, string largest)
         {
+            string path = receiver.Section.PathOf($"protocols.{protocol}.{key}");
+            int line = receiver.Section.LineOf("protocols");
             if (bytes > limits.InFlightBytes)
             {
                 errors.Error(
-                    receiver.Section.PathOf("protocols." + key),
-                    receiver.Section.LineOf("protocols"),
+                    path,
+                    line,
                     $"{bytes} bytes are more than limits.in_flight_bytes ({limits.InFlightBytes})",
                     "raise limits.in_flight_bytes to several such requests");
+            }
+
+            if (isCluster && bytes > LargestRequestOfACluster)
+            {
+                errors.Error(
+                    path,
+                    line,
+                    $"{bytes} bytes are more than nodes of a cluster can pass on to each other ({LargestRequestOfACluster})",
+                    $"use {largest} or less: SDKs send far less at once");
             }
         }
     }

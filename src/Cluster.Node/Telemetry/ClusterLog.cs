@@ -61,7 +61,7 @@ internal sealed partial class ClusterLog(ILogger<ClusterLog> logger) : IClusterL
     [LoggerMessage(EventIds.ClusterMembersChanged, LogLevel.Information, "Cluster: {Members}; coordinator is {Coordinator}")]
     private partial void MembersChanged(string members, string coordinator);
 
-    [LoggerMessage(EventIds.ClusterShardsChanged, LogLevel.Information, "Primary of {Primaries} shards, copy of {Copies} (allocation {Version})")]
+    [LoggerMessage(EventIds.ClusterShardsChanged, LogLevel.Information, "Shards here: primary of {Primaries}, copy of {Copies} (allocation {Version})")]
     private partial void ShardsChanged(int primaries, int copies, long version);
 
     [LoggerMessage(EventIds.ClusterLeaseLost, LogLevel.Warning, "The lease has ended: nothing is acknowledged or decided until there is another")]

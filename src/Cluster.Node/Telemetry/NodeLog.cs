@@ -12,9 +12,9 @@ internal static partial class NodeLog
     [LoggerMessage(EventIds.ConfigurationWarning, LogLevel.Warning, "Configuration, line {Line}: {Path}: {Problem}; {Fix}")]
     public static partial void ConfigurationWarning(this ILogger logger, string path, int line, string problem, string fix);
 
-    [LoggerMessage(EventIds.NodeDraining, LogLevel.Information, "Draining ({Reason}): {PendingTraces} pending traces")]
+    [LoggerMessage(EventIds.NodeDraining, LogLevel.Information, "Draining ({Reason}); pending traces: {PendingTraces}")]
     public static partial void Draining(this ILogger logger, string reason, long pendingTraces);
 
-    [LoggerMessage(EventIds.NodeStopped, LogLevel.Information, "Stopped after {UptimeSeconds} s: {AcceptedSpans} spans accepted, {KeptSpans} kept")]
+    [LoggerMessage(EventIds.NodeStopped, LogLevel.Information, "Stopped after {UptimeSeconds} s; spans accepted: {AcceptedSpans}, kept: {KeptSpans}")]
     public static partial void Stopped(this ILogger logger, double uptimeSeconds, long acceptedSpans, long keptSpans);
 }

@@ -19,13 +19,20 @@ namespace Cluster.Sharding.Coordination;
 /// up only when it is dead or suspect, or enough others are in sync; at most <see cref="ClusterControlOptions.MovesInFlight"/> learners are
 /// made.
 /// What is remembered between steps only delays them: where everything should be (found anew when the members change), since when a shard is
-/// without a holder, and where copies have failed.
+/// without a holder, since when a copy is a learner, and where copies have failed.
 /// </remarks>
 internal sealed class AllocationPlanner(ClusterControlOptions options)
 {
+    /// <summary>
+    /// A learner that has not caught up by then is given up, milliseconds. Much longer than it takes to fill any shard: a primary reports a copy
+    /// that does not answer, so only what nobody reports comes to this.
+    /// </summary>
+    public const long LearnerPatience = 10 * 60_000;
+
     private readonly long _patience = (long)options.LeaseTimeToLive.TotalMilliseconds;
     private readonly Dictionary<int, long> _orphanSince = [];
     private readonly Dictionary<int, (uint Term, long SinceWhen)> _tooManySince = [];
+    private readonly Dictionary<(int Shard, uint Term, ShardCopy Learner), long> _learnsSince = [];
     private readonly Dictionary<(int Shard, MemberId Member), long> _avoidUntil = [];
     private IReadOnlyList<Member> _targetMembers = [];
     private ShardTarget[]? _targets;
@@ -38,6 +45,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
     {
         _orphanSince.Clear();
         _tooManySince.Clear();
+        _learnsSince.Clear();
         _avoidUntil.Clear();
         _targets = null;
     }
@@ -53,6 +61,11 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
         ShardAllocation current, IReadOnlyList<Member> members, IReadOnlySet<string> unknown, IEnumerable<StoredReports> reports, long now)
     {
         AllocationDraft draft = new(current, members, unknown);
+        foreach ((int Shard, uint Term, ShardCopy Learner) learner in _learnsSince.Keys.Where(learner => !IsIn(current, learner)).ToArray())
+        {
+            _learnsSince.Remove(learner);
+        }
+
         Tend(draft, ReadReports(current, reports), now);
         if (_targets is null || !members.SequenceEqual(_targetMembers))
         {
@@ -125,7 +138,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
                     draft.TakeForDead(copy.Member);
                     (copies ??= [.. shard.Replicas]).Remove(copy);
                 }
-                else if (state == CopyState.Suspect)
+                else if (state == CopyState.Suspect || (state != CopyState.CaughtUp && LearnsForTooLong(i, shard.Term, copy, now)))
                 {
                     _avoidUntil[(i, copy.Member)] = now + 3 * _patience;
                     (copies ??= [.. shard.Replicas]).Remove(copy);
@@ -143,6 +156,13 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
             }
         }
     }
+
+    private static bool IsIn(ShardAllocation allocation, (int Shard, uint Term, ShardCopy Learner) learner) =>
+        allocation[learner.Shard].Term == learner.Term && allocation[learner.Shard].CopyOn(learner.Learner.Member) == learner.Learner;
+
+    /// <summary>Whether a copy has been a learner of this primary, as far as this planner has seen, for longer than any fill takes.</summary>
+    private bool LearnsForTooLong(int i, uint term, ShardCopy copy, long now) =>
+        !copy.InSync && !_learnsSince.TryAdd((i, term, copy), now) && now - _learnsSince[(i, term, copy)] >= LearnerPatience;
 
     /// <summary>The primary is dead: a copy in sync takes its place, the one whose member has least to do.</summary>
     private static void Promote(AllocationDraft draft, int i)

@@ -40,7 +40,7 @@ internal sealed class StoreViewCore
         _silence = silence;
         _effects = effects;
         _list = new RequestSlot(effects);
-        Allocation = new ShardAllocation(0, Enumerable.Repeat(new ShardAssignment(default, 0, []), shardCount));
+        Allocation = ShardAllocation.Unowned(shardCount);
     }
 
     /// <summary>Whether anything was read yet.</summary>

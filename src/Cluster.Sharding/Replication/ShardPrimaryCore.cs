@@ -84,6 +84,9 @@ internal sealed class ShardPrimaryCore : IDisposable
     /// <summary>Whether <see cref="AddReports"/> says something else than before; for the caller to reset.</summary>
     public bool HasNews { get; set; }
 
+    /// <summary>How long this process had run when time last passed here; the caller's to note.</summary>
+    public long Ran { get; set; }
+
     /// <summary>Whether there may be something to do for <see cref="Progress"/>; for the caller to reset.</summary>
     public bool IsTouched { get; set; }
 

@@ -25,7 +25,8 @@ namespace Cluster.Sharding.Shards;
 /// Invariants: a trace is pending or remembered, never both, and a pending one has at least one span. A span is in the log before
 /// <see cref="Deliver"/> returns, and stays there until its trace is decided and, if kept, written. A trace is decided once while it is
 /// remembered. Every pending
-/// trace is on the wheel. A deadline only moves later when new spans reopen a closed tree, and never beyond <c>decision_wait</c>.
+/// trace is on the wheel. A deadline only moves later when new spans reopen a closed tree, and never beyond <c>decision_wait</c>; but a decision
+/// that waits for units of a budget is made a little later.
 /// Used by one thread at a time, its worker loop's.
 /// </summary>
 internal sealed partial class ShardCore : IDisposable
@@ -494,6 +495,12 @@ internal sealed partial class ShardCore : IDisposable
         {
             deadline = now + _settle;
             reason = CompletionReason.TreeClosed;
+        }
+
+        if (record.TimesPutOff > 0 && deadline <= now)
+        {
+            // Its decision waits for units of a budget: to ask at once would use up its attempts.
+            return;
         }
 
         if (deadline != record.Deadline)

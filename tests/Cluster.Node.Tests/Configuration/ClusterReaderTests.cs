@@ -228,6 +228,19 @@ public sealed class ClusterReaderTests
     }
 
     [Fact]
+    public void Read_LargeRequests_AreLimitedInAClusterOnly()
+    {
+        const string Larger = "{ protocols: { grpc: { max_recv_msg_size_mib: 33 }, http: { max_request_body_size: 33554433 } } }";
+        const string Largest = "{ protocols: { grpc: { max_recv_msg_size_mib: 32 }, http: { max_request_body_size: 32MiB } } }";
+        const string Cluster = $"cluster:\n  name: checkout\n  {Store}";
+
+        TestFiles.ReadGood(TestFiles.Minimal(Larger));
+        TestFiles.ReadGood(TestFiles.Minimal(Largest, rest: Cluster));
+        TestFiles.Read(TestFiles.Minimal(Larger, rest: Cluster), out ConfigurationErrors errors);
+        Assert.Equal(2, errors.All.Count(e => e.Problem.Contains("more than nodes of a cluster can pass on", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void Current_ThisMachine_HasAName()
     {
         Assert.NotEqual("", LocalMachine.Current.HostName);

@@ -18,19 +18,18 @@ public sealed class LoggingTests
     [Fact]
     public void EventIds_EveryLogMethod_HasOneOfItsOwnInARange()
     {
-        List<LoggerMessageAttribute> messages =
-        [
-            .. new[] { typeof(EventIds), typeof(OtlpReceiver), typeof(ShardRegion), typeof(PolicySet), typeof(TraceId) }
-                .SelectMany(type => type.Assembly.GetTypes())
-                .SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic))
-                .Select(method => method.GetCustomAttribute<LoggerMessageAttribute>())
-                .OfType<LoggerMessageAttribute>(),
-        ];
+        List<LoggerMessageAttribute> messages = Messages();
 
         Assert.NotEmpty(messages);
         Assert.Empty(messages.GroupBy(message => message.EventId).Where(group => group.Count() > 1).Select(group => group.Key));
         Assert.All(messages, message => Assert.InRange(message.EventId, EventIds.Node + 1, EventIds.Admin + 999));
     }
+
+    /// <summary>"1 traces" is no English: counts stand behind what is counted.</summary>
+    [Fact]
+    public void Messages_WithCounts_AreRightForOne() =>
+        Assert.All(Messages(), message => Assert.DoesNotMatch(
+            @"\{\w+\} (\w+ )?(attempts|bytes|copies|frames|nodes|requests|shards|spans|times|traces)\b", message.Message));
 
     [Theory]
     [InlineData(LogLevel.Debug, true, true, false)]
@@ -71,6 +70,16 @@ public sealed class LoggingTests
         Assert.Equal(EventIds.NodeReady, entry.RootElement.GetProperty("EventId").GetInt32());
         Assert.Equal("Information", entry.RootElement.GetProperty("LogLevel").GetString());
     }
+
+    /// <summary>Every log method's.</summary>
+    private static List<LoggerMessageAttribute> Messages() =>
+    [
+        .. new[] { typeof(EventIds), typeof(OtlpReceiver), typeof(ShardRegion), typeof(PolicySet), typeof(TraceId) }
+            .SelectMany(type => type.Assembly.GetTypes())
+            .SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic))
+            .Select(method => method.GetCustomAttribute<LoggerMessageAttribute>())
+            .OfType<LoggerMessageAttribute>(),
+    ];
 
     private static string Format(ServiceProvider services, string name)
     {

@@ -15,7 +15,7 @@ internal sealed class PlannerHarness
     {
         Options = new ClusterControlOptions { ShardCount = shards, Replicas = replicas, MovesInFlight = movesInFlight, MinInSync = minInSync };
         Planner = new AllocationPlanner(Options);
-        Allocation = new ShardAllocation(0, Enumerable.Repeat(new ShardAssignment(default, 0, []), shards));
+        Allocation = ShardAllocation.Unowned(shards);
     }
 
     public ClusterControlOptions Options { get; }

@@ -10,7 +10,7 @@ public sealed class ShardAllocationStrategyTests
     [Fact]
     public void Compute_OfNobody_IsNobody()
     {
-        ShardTarget[] targets = ShardAllocationStrategy.Compute([], Empty(8), 1);
+        ShardTarget[] targets = ShardAllocationStrategy.Compute([], ShardAllocation.Unowned(8), 1);
         Assert.All(targets, target => Assert.True(target.Primary.IsNone && target.Copies.Count == 0));
     }
 
@@ -18,7 +18,7 @@ public sealed class ShardAllocationStrategyTests
     public void Compute_OfOneMember_IsThatOneWithoutCopies()
     {
         Member a = NewMember("a");
-        Assert.All(ShardAllocationStrategy.Compute([a], Empty(8), 2), target =>
+        Assert.All(ShardAllocationStrategy.Compute([a], ShardAllocation.Unowned(8), 2), target =>
         {
             Assert.Equal(a.Id, target.Primary);
             Assert.Empty(target.Copies);
@@ -31,7 +31,7 @@ public sealed class ShardAllocationStrategyTests
     [InlineData(3)]
     public void Compute_OfGrowingClusters_MovesOnlyWhatTheNewcomerNeeds(int replicas)
     {
-        ShardAllocation allocation = Empty(128);
+        ShardAllocation allocation = ShardAllocation.Unowned(128);
         List<Member> members = [];
         for (int count = 1; count <= 7; count++)
         {
@@ -65,7 +65,7 @@ public sealed class ShardAllocationStrategyTests
     public void Compute_AfterADeath_MovesNothingThatIsAlive()
     {
         List<Member> members = [NewMember("a"), NewMember("b"), NewMember("c"), NewMember("d")];
-        ShardAllocation before = Apply(ShardAllocationStrategy.Compute(members, Empty(128), 1));
+        ShardAllocation before = Apply(ShardAllocationStrategy.Compute(members, ShardAllocation.Unowned(128), 1));
         members.RemoveAt(1);
         ShardTarget[] targets = ShardAllocationStrategy.Compute(members, before, 1);
         AssertBalanced(members, targets, 1);
@@ -82,7 +82,7 @@ public sealed class ShardAllocationStrategyTests
     public void Compute_WithALeavingMember_EmptiesIt()
     {
         List<Member> members = [NewMember("a"), NewMember("b"), NewMember("c")];
-        ShardAllocation before = Apply(ShardAllocationStrategy.Compute(members, Empty(30), 1));
+        ShardAllocation before = Apply(ShardAllocationStrategy.Compute(members, ShardAllocation.Unowned(30), 1));
         members[0] = members[0] with { Leaving = true };
         ShardTarget[] targets = ShardAllocationStrategy.Compute(members, before, 1);
         AssertBalanced(members.Skip(1), targets, 1);
@@ -100,7 +100,7 @@ public sealed class ShardAllocationStrategyTests
     public void Compute_OfAFreshCluster_SpreadsAMembersCopiesOverTheOthers()
     {
         Member[] members = [.. Enumerable.Range(0, 5).Select(i => NewMember($"n{i}"))];
-        ShardTarget[] targets = ShardAllocationStrategy.Compute(members, Empty(100), 1);
+        ShardTarget[] targets = ShardAllocationStrategy.Compute(members, ShardAllocation.Unowned(100), 1);
         Assert.All(targets.GroupBy(target => (target.Primary, target.Copies[0])), pair => Assert.Equal(5, pair.Count()));
     }
 
@@ -108,7 +108,7 @@ public sealed class ShardAllocationStrategyTests
     public void Compute_WithOnlyLeavingMembers_LeavesEverythingWhereItIs()
     {
         List<Member> members = [NewMember("a"), NewMember("b")];
-        ShardTarget[] before = ShardAllocationStrategy.Compute(members, Empty(8), 1);
+        ShardTarget[] before = ShardAllocationStrategy.Compute(members, ShardAllocation.Unowned(8), 1);
         Member[] leaving = [.. members.Select(member => member with { Leaving = true })];
         AssertSame(before, ShardAllocationStrategy.Compute(leaving, Apply(before), 1));
     }
@@ -117,14 +117,14 @@ public sealed class ShardAllocationStrategyTests
     public void Compute_WithGateways_GivesThemNothing()
     {
         Member[] members = [NewMember("a") with { HoldsShards = false }, NewMember("b")];
-        Assert.All(ShardAllocationStrategy.Compute(members, Empty(8), 1), target => Assert.Equal("b", target.Primary.Node));
+        Assert.All(ShardAllocationStrategy.Compute(members, ShardAllocation.Unowned(8), 1), target => Assert.Equal("b", target.Primary.Node));
     }
 
     [Fact]
     public void Compute_WithCapacities_SharesByThem()
     {
         Member[] members = [NewMember("a") with { Capacity = 2 }, NewMember("b"), NewMember("c")];
-        ShardTarget[] targets = ShardAllocationStrategy.Compute(members, Empty(128), 1);
+        ShardTarget[] targets = ShardAllocationStrategy.Compute(members, ShardAllocation.Unowned(128), 1);
         AssertBalanced(members, targets, 1);
         Assert.Equal(64, targets.Count(target => target.Primary.Node == "a"));
         Assert.Equal(64, targets.Count(target => target.Copies[0].Node == "a"));
@@ -134,7 +134,7 @@ public sealed class ShardAllocationStrategyTests
     public void Compute_WithOneLargeMember_GivesItNoMoreCopiesThanItMayHave()
     {
         Member[] members = [NewMember("a") with { Capacity = 8 }, NewMember("b"), NewMember("c")];
-        ShardTarget[] targets = ShardAllocationStrategy.Compute(members, Empty(100), 1);
+        ShardTarget[] targets = ShardAllocationStrategy.Compute(members, ShardAllocation.Unowned(100), 1);
         AssertValid(targets, 1);
         Assert.Equal([80, 10, 10], members.Select(member => targets.Count(target => target.Primary == member.Id)));
         Assert.Equal([20, 40, 40], members.Select(member => targets.Count(target => target.Copies.Contains(member.Id))));
@@ -144,7 +144,7 @@ public sealed class ShardAllocationStrategyTests
     public void Compute_WithZones_PutsEveryCopyIntoAnother()
     {
         Member[] members = [.. Enumerable.Range(0, 6).Select(i => NewMember($"n{i}") with { Zone = $"z{i % 3}" })];
-        ShardTarget[] targets = ShardAllocationStrategy.Compute(members, Empty(128), 2);
+        ShardTarget[] targets = ShardAllocationStrategy.Compute(members, ShardAllocation.Unowned(128), 2);
         AssertBalanced(members, targets, 2);
 
         // Shares are rounded without a look at zones.
@@ -155,7 +155,7 @@ public sealed class ShardAllocationStrategyTests
     public void Compute_WithAZoneThatIsTooSmall_KeepsTheSharesAndChangesNothingAgain()
     {
         Member[] members = [.. Enumerable.Range(0, 10).Select(i => NewMember($"n{i}") with { Zone = i == 0 ? "small" : "large" })];
-        ShardTarget[] targets = ShardAllocationStrategy.Compute(members, Empty(100), 1);
+        ShardTarget[] targets = ShardAllocationStrategy.Compute(members, ShardAllocation.Unowned(100), 1);
         AssertBalanced(members, targets, 1);
         Assert.Equal(20, targets.Count(target => Zones(members, target) == 2));
         AssertSame(targets, ShardAllocationStrategy.Compute(members, Apply(targets), 1));
@@ -165,7 +165,7 @@ public sealed class ShardAllocationStrategyTests
     public void Compute_WhenAZoneAppears_MovesCopiesThere()
     {
         List<Member> members = [NewMember("a") with { Zone = "1" }, NewMember("b") with { Zone = "1" }];
-        ShardAllocation before = Apply(ShardAllocationStrategy.Compute(members, Empty(30), 1));
+        ShardAllocation before = Apply(ShardAllocationStrategy.Compute(members, ShardAllocation.Unowned(30), 1));
         members.Add(NewMember("c") with { Zone = "2" });
         ShardTarget[] targets = ShardAllocationStrategy.Compute(members, before, 1);
         AssertBalanced(members, targets, 1);
@@ -180,7 +180,7 @@ public sealed class ShardAllocationStrategyTests
         {
             int shards = random.Next(1, 200);
             int replicas = random.Next(4);
-            ShardAllocation allocation = Empty(shards);
+            ShardAllocation allocation = ShardAllocation.Unowned(shards);
             List<Member> members = [];
             for (int step = 0; step < 4; step++)
             {
@@ -219,7 +219,7 @@ public sealed class ShardAllocationStrategyTests
     public void Compute_OfAThousandShardsAndFiftyMembers_IsQuick()
     {
         Member[] members = [.. Enumerable.Range(0, 50).Select(i => NewMember($"n{i:00}") with { Zone = $"z{i % 3}" })];
-        ShardAllocation allocation = Apply(ShardAllocationStrategy.Compute(members[..49], Empty(1000), 1));
+        ShardAllocation allocation = Apply(ShardAllocationStrategy.Compute(members[..49], ShardAllocation.Unowned(1000), 1));
         TimeSpan best = TimeSpan.MaxValue;
         for (int i = 0; i < 5; i++)
         {
@@ -236,7 +236,6 @@ public sealed class ShardAllocationStrategyTests
 
     private static Member NewMember(string name) => new(new MemberId(name, 1), $"{name}:1");
 
-    private static ShardAllocation Empty(int shards) => new(0, Enumerable.Repeat(new ShardAssignment(default, 0, []), shards));
 
     private static ShardAllocation Apply(ShardTarget[] targets) => new(1, targets.Select(target =>
         new ShardAssignment(target.Primary, 1, [.. target.Copies.Select(copy => new ShardCopy(copy, 1, true))])));
