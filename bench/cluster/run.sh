@@ -11,8 +11,10 @@ root=$(cd "$here/../.." && pwd)
 NODES=${NODES:-3}
 NODE_CPU=${NODE_CPU:-0}         # of all nodes and etcd; "0-5" where there are more
 LOAD_CPU=${LOAD_CPU:-1}
-WARM_UP=${WARM_UP:-15}          # seconds of load before the measured window: until then the JIT compiler is part of what is measured
+WARM_UP=${WARM_UP:-30}          # seconds of load before the measured window: until then the JIT compiler is part of what is measured
 WINDOW=${WINDOW:-20}            # seconds of the measured window
+CONNECTIONS=${CONNECTIONS:-$((4 * NODES))}
+IN_FLIGHT=${IN_FLIGHT:-$((16 * NODES))} # for each gateway as many as a single node gets
 RESULTS=${RESULTS:-"$here/results"}
 CAPACITY=${CAPACITY:-}
 SEED=${SEED:-20260101}
@@ -114,7 +116,7 @@ measure() { # scenario gateways options...: loads the gateways 1 to N
         if ((i <= gateways)); then arguments+=(--target "grpc://127.0.0.1:$(grpc "$i")" --metrics "http://127.0.0.1:$(admin "$i")/metrics"); fi
         if ((gateways == NODES)); then arguments+=(--observe-pid "${node_pids[i - 1]}"); fi
     done
-    $loadgen send --scenario "$name" "${arguments[@]}" --connections 6 --in-flight "${IN_FLIGHT:-24}" --pin "$LOAD_CPU" --seed "$SEED" \
+    $loadgen send --scenario "$name" "${arguments[@]}" --connections "$CONNECTIONS" --in-flight "$IN_FLIGHT" --pin "$LOAD_CPU" --seed "$SEED" \
         --warm-up "$WARM_UP" --seconds "$WINDOW" --decision-wait "$DECISION_WAIT" --sink http://127.0.0.1:14329 --json "$RESULTS/$name.json" \
         "$@" >"$RESULTS/$name.txt" || echo "$name: see $RESULTS/$name.txt" >&2
     tail -1 "$RESULTS/$name.txt"
