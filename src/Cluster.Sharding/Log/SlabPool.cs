@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Cluster.Sharding.Log;
 
 /// <summary>
@@ -52,7 +50,7 @@ internal sealed unsafe class SlabPool : IDisposable
 
         if (memory == 0)
         {
-            memory = (nint)NativeMemory.AlignedAlloc((nuint)capacity, 64);
+            memory = NativePages.Allocate(capacity);
         }
 
         Interlocked.Add(ref _bytesInUse, capacity);
@@ -65,7 +63,7 @@ internal sealed unsafe class SlabPool : IDisposable
         Interlocked.Add(ref _bytesInUse, -capacity);
         if (capacity != SlabSize)
         {
-            NativeMemory.AlignedFree(slab);
+            NativePages.Free((nint)slab, capacity);
             return;
         }
 
@@ -85,7 +83,7 @@ internal sealed unsafe class SlabPool : IDisposable
         {
             for (int surplus = (_free.Count - KeptFree + TrimShare - 1) / TrimShare; surplus > 0; surplus--)
             {
-                NativeMemory.AlignedFree((void*)_free.Pop());
+                NativePages.Free(_free.Pop(), SlabSize);
             }
         }
     }
@@ -97,7 +95,7 @@ internal sealed unsafe class SlabPool : IDisposable
         {
             while (_free.TryPop(out nint slab))
             {
-                NativeMemory.AlignedFree((void*)slab);
+                NativePages.Free(slab, SlabSize);
             }
         }
     }
