@@ -28,7 +28,7 @@ public enum RequestOutcome
     /// <summary>Not now; <see cref="Messages.Sharding.Refusal"/> says why.</summary>
     Refused = 3,
 
-    /// <summary>Larger than the door takes.</summary>
+    /// <summary>Larger than the door takes, or than its frames may become.</summary>
     TooLarge = 4,
 
     /// <summary>The body, or the answer, was not there in time.</summary>

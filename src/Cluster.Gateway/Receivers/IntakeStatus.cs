@@ -123,12 +123,22 @@ internal sealed class OutcomeMapping(TimeSpan retryAfter)
             ? _refusals[(int)refusal]
             : new(GrpcCode.Unavailable, 503, $"refused: {refusal}", RequestOutcome.Refused, refusal, retryAfter);
 
+    /// <summary>What the consumer did not take; null when it took the request.</summary>
+    public IntakeStatus? NotTaken(in IntakeOutcome outcome) =>
+        outcome.Error != WireError.None ? Malformed(outcome.Error, outcome.ErrorOffset)
+        : outcome.Excess is { } excess ? TooLarge($"request is too large: {excess}")
+        : outcome.Refusal != Refusal.None ? Refused(outcome.Refusal)
+        : null;
+
     /// <summary>Bytes that are no OTLP request.</summary>
     public static IntakeStatus Malformed(WireError error, int offset) =>
         Malformed($"malformed request: {error} at byte {offset}");
 
     /// <summary>A request that is wrong in any other way.</summary>
     public static IntakeStatus Malformed(string message) => new(GrpcCode.InvalidArgument, 400, message, RequestOutcome.Malformed);
+
+    /// <summary>A request that will never be taken as it is, since it is more than fits.</summary>
+    private static IntakeStatus TooLarge(string message) => new(GrpcCode.ResourceExhausted, 413, message, RequestOutcome.TooLarge);
 
     /// <summary>A broken gRPC call, in the code that gRPC servers use for it.</summary>
     public static IntakeStatus BrokenCall(string message) => new(GrpcCode.Internal, 400, message, RequestOutcome.Malformed);
@@ -152,8 +162,7 @@ internal sealed class OutcomeMapping(TimeSpan retryAfter)
     /// <param name="deadline">The request's time limits.</param>
     public IntakeStatus Unread(BodyFault fault, RequestBodyReader body, int limit, string setting, RequestDeadline deadline) => fault switch
     {
-        BodyFault.TooLarge =>
-            new(GrpcCode.ResourceExhausted, 413, $"request is larger than {limit} bytes ({setting})", RequestOutcome.TooLarge),
+        BodyFault.TooLarge => TooLarge($"request is larger than {limit} bytes ({setting})"),
         BodyFault.InFlight => Refused(Refusal.InFlightBytes),
         BodyFault.TimedOut when deadline.ClientTimeIsOver => ClientDeadline,
         BodyFault.TimedOut =>

@@ -33,7 +33,7 @@ public sealed class ShardRouter : ITraceConsumer
     /// <param name="region">Where the frames go.</param>
     /// <param name="incarnation">This run of this node; with the sequence it names a frame.</param>
     /// <param name="hasher">Keys the tables that clients could otherwise flood.</param>
-    /// <param name="maxFrameBytes">Bytes of frames under way at once (<c>limits.in_flight_bytes</c>); a request beyond it is refused.</param>
+    /// <param name="maxFrameBytes">Bytes of frames under way at once (<c>limits.in_flight_bytes</c>); a request beyond it is refused, for good if by itself.</param>
     public ShardRouter(IShardRegion region, ulong incarnation, TraceIdHasher hasher, long maxFrameBytes = 256 << 20)
     {
         _maxFrameBytes = Math.Min(maxFrameBytes, Array.MaxLength);
@@ -74,6 +74,12 @@ public sealed class ShardRouter : ITraceConsumer
         // A few times the request's own bytes at most, unless somebody wants it to be more.
         ShardAllocation allocation = _region.Allocation;
         FramePlan plan = buffers.Frames.Plan(buffers.Split, allocation);
+        if (plan.Longest > FrameFormat.MaxLength || plan.Length > _maxFrameBytes)
+        {
+            Keep(buffers);
+            return new(TooLarge(plan));
+        }
+
         if (Interlocked.Add(ref _frameBytes, plan.Length) > _maxFrameBytes)
         {
             Interlocked.Add(ref _frameBytes, -plan.Length);
@@ -85,6 +91,13 @@ public sealed class ShardRouter : ITraceConsumer
         buffers.Frames.Write(request.Span, plan, ref sequence, buffers.Batch);
         return DeliverAsync(buffers, plan.Length, cancellationToken);
     }
+
+    /// <summary>What would never be taken, however often it is sent again.</summary>
+    private IntakeOutcome TooLarge(in FramePlan plan) => IntakeOutcome.TooLarge(
+        (plan.Longest > FrameFormat.MaxLength
+            ? $"its spans of one shard take {plan.Longest} bytes as a frame, more than {FrameFormat.MaxLength}"
+            : $"its spans take {plan.Length} bytes as frames, more than {_maxFrameBytes} (limits.in_flight_bytes)")
+        + "; a resource's attributes are repeated for each of its scopes: send fewer scopes or smaller resource attributes in a request");
 
     private async ValueTask<IntakeOutcome> DeliverAsync(Buffers buffers, long frameBytes, CancellationToken cancellationToken)
     {

@@ -33,16 +33,18 @@ internal sealed class FrameWriter(ulong sender)
     {
         ChainGroupsByShard(request, allocation.ShardCount);
         long total = 0;
+        long longest = 0;
         for (int shard = 0; shard < allocation.ShardCount; shard++)
         {
             if (_firstGroupOfShard[shard] >= 0)
             {
                 Measure(request, shard, out long length);
                 total += length;
+                longest = Math.Max(longest, length);
             }
         }
 
-        return new FramePlan(request, allocation, total);
+        return new FramePlan(request, allocation, total, longest);
     }
 
     /// <summary>Writes the planned frames into <paramref name="batch"/>.</summary>
@@ -53,7 +55,7 @@ internal sealed class FrameWriter(ulong sender)
     /// <exception cref="OverflowException">They are larger than an array can be.</exception>
     public void Write(ReadOnlySpan<byte> body, in FramePlan plan, ref ulong nextSequence, FrameBatch batch)
     {
-        (SplitRequest request, ShardAllocation allocation, long total) = plan;
+        (SplitRequest request, ShardAllocation allocation, long total, _) = plan;
         Span<byte> bytes = batch.Reset(checked((int)total));
         int offset = 0;
         for (int shard = 0; shard < allocation.ShardCount; shard++)
@@ -125,7 +127,7 @@ internal sealed class FrameWriter(ulong sender)
                 _contextSlot[g.Context] = contexts;
                 _frameContexts[contexts++] = g.Context;
                 ref ContextRange context = ref request.Contexts[g.Context];
-                payload += context.ResourceLength + context.ScopeLength;
+                payload += (long)context.ResourceLength + context.ScopeLength;
             }
         }
 
@@ -193,4 +195,5 @@ internal sealed class FrameWriter(ulong sender)
 /// <param name="Request">What was found in the request.</param>
 /// <param name="Allocation">The shards.</param>
 /// <param name="Length">Bytes of all frames.</param>
-internal readonly record struct FramePlan(SplitRequest Request, ShardAllocation Allocation, long Length);
+/// <param name="Longest">Bytes of the longest; not to be written above <see cref="FrameFormat.MaxLength"/>.</param>
+internal readonly record struct FramePlan(SplitRequest Request, ShardAllocation Allocation, long Length, long Longest);

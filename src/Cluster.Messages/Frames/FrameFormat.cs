@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Cluster.Messages.Identity;
+using Cluster.Messages.Transport;
 
 namespace Cluster.Messages.Frames;
 
@@ -19,6 +20,12 @@ public static class FrameFormat
 {
     /// <summary>The version that this code writes, and the only one it reads.</summary>
     public const ushort Version = 1;
+
+    /// <summary>
+    /// No frame is longer: each must be one message to its shard's owner and, behind the header of a replication item, to every copy. The same
+    /// on a node alone, so that what clients may send does not change when it joins others.
+    /// </summary>
+    public const int MaxLength = PeerPacketFormat.MaxMessageBytes - PeerMessageHeader.Size - ReplicationItemHeader.Size;
 
     /// <summary>The tag of <c>ScopeSpans.spans</c>, with which each span in a slice begins.</summary>
     public const byte SpanTag = (Otlp.OtlpFields.ScopeSpans.Spans << 3) | 2;

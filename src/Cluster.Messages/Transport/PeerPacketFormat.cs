@@ -19,6 +19,9 @@ public static class PeerPacketFormat
     /// <summary>Bytes before the messages.</summary>
     public const int HeaderSize = 8;
 
+    /// <summary>The largest message that nodes take from each other unless told otherwise, header included.</summary>
+    public const int MaxMessageBytes = 64 << 20;
+
     /// <summary>A packet of more than one message is at most so long, header included; one of a single message as long as that is.</summary>
     public const int MaxGatheredSize = 128 << 10;
 

@@ -1,8 +1,8 @@
 using Cluster.Gateway.Receivers.Otlp;
+using Cluster.Messages.Transport;
 using Cluster.Node.Admin;
 using Cluster.Node.Exporters;
 using Cluster.Sampling.Configuration;
-using Cluster.Sharding.Transport;
 
 namespace Cluster.Node.Configuration;
 
@@ -13,7 +13,7 @@ internal static class RelationChecks
     /// The largest request that a node of a cluster takes. All of it may be spans of one shard; with what is noted of each span its frame may then be
     /// twice as large, and must still be one message to the shard's owner and its copies.
     /// </summary>
-    private const int LargestRequestOfACluster = PeerLinkOptions.DefaultMaxMessageBytes / 2;
+    private const int LargestRequestOfACluster = PeerPacketFormat.MaxMessageBytes / 2;
 
     /// <summary>Two listeners at one address, and an exporter that would send to this node's own doors.</summary>
     public static void CheckAddresses(IReadOnlyList<Listener> listeners, IEnumerable<ExporterBlock> exporters, ConfigurationErrors errors)

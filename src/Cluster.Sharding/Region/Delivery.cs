@@ -141,6 +141,12 @@ internal sealed class Delivery : IValueTaskSource<Refusal>, IRoutingEffects
         }
         else if (_ways.SendToPeer(this, frame, attempt, owner) is not PeerSend.Queued and var problem)
         {
+            if (problem == PeerSend.TooLarge)
+            {
+                // No gateway writes such frames: the owner was set up to take less. A refusal would have the client come back for ever.
+                _failure ??= new InvalidOperationException($"{owner} takes no frame of {Batch.Frame(frame).Length} bytes.");
+            }
+
             _unsent.Add((frame, attempt, problem == PeerSend.NotConnected ? Refusal.OwnerUnreachable : Refusal.PeerBusy));
         }
         else

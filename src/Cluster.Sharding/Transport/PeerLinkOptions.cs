@@ -1,14 +1,12 @@
 using System.Net;
 using Cluster.Messages.Sharding;
+using Cluster.Messages.Transport;
 
 namespace Cluster.Sharding.Transport;
 
 /// <summary>How a node talks to the others.</summary>
 public sealed record PeerLinkOptions
 {
-    /// <summary>The default of <see cref="MaxMessageBytes"/>, the same on all nodes.</summary>
-    public const int DefaultMaxMessageBytes = 64 << 20;
-
     /// <summary>This node.</summary>
     public required MemberId Self { get; init; }
 
@@ -25,10 +23,10 @@ public sealed record PeerLinkOptions
     public PeerTlsOptions? Tls { get; init; }
 
     /// <summary>
-    /// The largest message that is taken from a peer, header included, in bytes; a peer knows it and sends no larger one. At least as much as
-    /// the frame of one shard can take of the largest request that a door lets in: what is larger can never be delivered.
+    /// The largest message that is taken from a peer, header included, in bytes; a peer knows it and sends no larger one. Not less than a
+    /// frame of <see cref="Cluster.Messages.Frames.FrameFormat.MaxLength"/> takes: what is larger can never be delivered.
     /// </summary>
-    public int MaxMessageBytes { get; init; } = DefaultMaxMessageBytes;
+    public int MaxMessageBytes { get; init; } = PeerPacketFormat.MaxMessageBytes;
 
     /// <summary>Bytes of messages that wait for a peer's connection. Answers to a peer's own messages have as much room again.</summary>
     public int MaxBufferedBytes { get; init; } = 32 << 20;

@@ -3,6 +3,9 @@ using System.Net;
 using Cluster.Gateway.Receivers;
 using Cluster.Gateway.Receivers.Hosting;
 using Cluster.Gateway.Receivers.Otlp;
+using Cluster.Gateway.Routing;
+using Cluster.Messages.Frames;
+using Cluster.Messages.Identity;
 using Cluster.Messages.Sharding;
 using Cluster.Testing;
 using Microsoft.AspNetCore.Builder;
@@ -114,6 +117,20 @@ internal sealed class FakeConsumer : ITraceConsumer
         }
     }
 
+    /// <summary>Puts a router behind the doors.</summary>
+    /// <returns>A request of 139 kB that it would have to write as a frame of 100 MB.</returns>
+    public byte[] RouteAmplified()
+    {
+        Answer = new ShardRouter(new NoRegion(), 1, new TraceIdHasher(7)).ConsumeAsync;
+        TraceBuilder builder = new TraceBuilder().Resource("r").ResourceAttribute("filler", new string('x', 100_000));
+        for (ulong i = 1; i <= 1000; i++)
+        {
+            builder.Scope("s" + i).Span(trace: 1, i);
+        }
+
+        return builder.ToBytes();
+    }
+
     public ValueTask<IntakeOutcome> ConsumeAsync(ReadOnlyMemory<byte> request, CancellationToken cancellationToken)
     {
         lock (_requests)
@@ -122,6 +139,16 @@ internal sealed class FakeConsumer : ITraceConsumer
         }
 
         return Answer(request, cancellationToken);
+    }
+
+    private sealed class NoRegion : IShardRegion
+    {
+        public ShardAllocation Allocation { get; } = ShardAllocation.Alone(new MemberId("self", 1), 8);
+
+        public Refusal Admission => Refusal.None;
+
+        public ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("nothing is to be delivered");
     }
 }
 

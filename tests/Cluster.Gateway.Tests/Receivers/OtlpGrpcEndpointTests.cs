@@ -143,6 +143,22 @@ public sealed class OtlpGrpcEndpointTests
     }
 
     [Fact]
+    public async Task Export_FrameTooLong_IsTooLargeForGood()
+    {
+        await using DoorHost host = await DoorHost.StartAsync();
+        using GrpcTestClient client = new(host.Receiver.Grpc!.Url);
+        byte[] message = host.Consumer.RouteAmplified();
+
+        GrpcResult result = await client.ExportAsync(message);
+
+        Assert.Equal((200, 8, true), (result.HttpStatus, result.Code, result.TrailersOnly));
+        Assert.StartsWith("request is too large: its spans of one shard take 100", result.Message, StringComparison.Ordinal);
+        Assert.EndsWith("send fewer scopes or smaller resource attributes in a request", result.Message, StringComparison.Ordinal);
+        Assert.Null(result.Details());
+        Assert.Equal((1, 0), (host.Grpc.Requests[RequestOutcome.TooLarge], host.Grpc.Requests[RequestOutcome.Refused]));
+    }
+
+    [Fact]
     public async Task Export_InMegabytes_ArrivesWhole()
     {
         await using DoorHost host = await DoorHost.StartAsync();

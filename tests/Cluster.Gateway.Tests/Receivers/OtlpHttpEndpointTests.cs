@@ -280,6 +280,21 @@ public sealed class OtlpHttpEndpointTests
     }
 
     [Fact]
+    public async Task Post_FrameTooLong_Is413ForGood()
+    {
+        await using DoorHost host = await DoorHost.StartAsync();
+        byte[] body = host.Consumer.RouteAmplified();
+
+        Answer answer = await PostAsync(host, body, Protobuf);
+
+        (int code, string message, TimeSpan? retryAfter) = answer.Rpc();
+        Assert.Equal((413, 8, null, null), (answer.Status, code, retryAfter, answer.Header("Retry-After")));
+        Assert.StartsWith("request is too large: its spans of one shard take 100", message, StringComparison.Ordinal);
+        Assert.EndsWith("send fewer scopes or smaller resource attributes in a request", message, StringComparison.Ordinal);
+        Assert.Equal((1, 0), (host.Http.Requests[RequestOutcome.TooLarge], host.Http.Requests[RequestOutcome.Refused]));
+    }
+
+    [Fact]
     public async Task Post_GzipBomb_Is413AndHoldsNothing()
     {
         await using DoorHost host = await DoorHost.StartAsync(http: new OtlpHttpOptions { MaxBodyBytes = 1 << 20 });

@@ -1,5 +1,6 @@
 using Cluster.Gateway.Receivers;
 using Cluster.Gateway.Routing;
+using Cluster.Gateway.Splitting;
 using Cluster.Messages.Frames;
 using Cluster.Messages.Identity;
 using Cluster.Messages.Protobuf;
@@ -106,23 +107,82 @@ public sealed class ShardRouterTests
         Assert.Equal(IntakeOutcome.Refused(Refusal.ShuttingDown), await _router.ConsumeAsync(new byte[] { 0xFF }, default));
     }
 
-    [Fact]
-    public async Task Consume_RequestThatWouldBeThousandsOfTimesLargerInFrames_IsRefused()
+    [Theory]
+    [InlineData(1_000, 100_000)] // 139 kB would become 100 MB
+    [InlineData(10_000, 1_000_000)] // 10 GB: more than an int can count
+    public async Task Consume_FrameLongerThanAMessageBetweenNodes_IsTooLargeAndSaysWhatToDo(int scopes, int resource)
     {
-        // Each of 2,000 scopes takes the resource of 1 MB along: 2 GB, and more than an int can count with 10,000.
-        foreach (int scopes in (int[])[2_000, 10_000])
-        {
-            TraceBuilder builder = new TraceBuilder().Resource("r").ResourceAttribute("filler", new string('x', 1_000_000));
-            for (int i = 1; i <= scopes; i++)
-            {
-                builder.Scope("s" + i).Span((ulong)i, (ulong)i);
-            }
+        byte[] body = Amplified(scopes, resource, _ => 1).ToBytes();
+        long length = Plan(body, 8).Longest;
+        Assert.InRange(length, (long)scopes * resource, scopes * (resource + 200L));
 
-            Assert.Equal(IntakeOutcome.Refused(Refusal.InFlightBytes), await _router.ConsumeAsync(builder.ToBytes(), default));
-        }
+        IntakeOutcome outcome = await _router.ConsumeAsync(body, default);
 
+        Assert.Equal(
+            IntakeOutcome.TooLarge(
+                $"its spans of one shard take {length} bytes as a frame, more than 67108816; a resource's attributes are repeated for each of "
+                + "its scopes: send fewer scopes or smaller resource attributes in a request"),
+            outcome);
         Assert.Empty(_region.Frames);
         Assert.Equal(IntakeOutcome.Taken(1, 0), await _router.ConsumeAsync(new TraceBuilder().Span(1, 1).ToBytes(), default));
+    }
+
+    [Theory]
+    [InlineData(-1, true)]
+    [InlineData(0, true)]
+    [InlineData(1, false)]
+    public async Task Consume_AroundTheLongestFrame_IsTakenUpToIt(int over, bool isTaken)
+    {
+        TraceBuilder builder = Amplified(scopes: 66, resource: 1_000_000, _ => 1);
+        builder.LastSpan.Name = new string('n', 1_000_000);
+        int missing = (int)(FrameFormat.MaxLength + over - Plan(builder.ToBytes(), 8).Longest);
+        builder.LastSpan.Name = new string('n', 1_000_000 + missing);
+        byte[] body = builder.ToBytes();
+        Assert.Equal(FrameFormat.MaxLength + over, Plan(body, 8).Longest);
+        SilentRegion region = new();
+
+        IntakeOutcome outcome = await new ShardRouter(region, 1, new TraceIdHasher(7)).ConsumeAsync(body, default);
+
+        (int, string?) expected = isTaken ? (66, null) : (0, "its spans of one shard take 67108817 bytes as a frame");
+        Assert.Equal(expected, (outcome.AcceptedSpans, outcome.Excess?.Split(',')[0]));
+        Assert.Equal(isTaken ? FrameFormat.MaxLength + over : 0, region.DeliveredBytes);
+    }
+
+    [Theory]
+    [InlineData(-1, false)]
+    [InlineData(0, true)]
+    public async Task Consume_FramesLargerThanAllThatMayBeUnderWay_AreTooLarge(int room, bool isTaken)
+    {
+        // No frame is too long, but together they would not be taken at any other time either.
+        byte[] body = Amplified(scopes: 100, resource: 10_000, trace => trace).ToBytes();
+        FramePlan plan = Plan(body, 8);
+        ShardRouter router = new(_region, 1, new TraceIdHasher(7), plan.Length + room);
+
+        Assert.Equal(
+            isTaken
+                ? IntakeOutcome.Taken(100, 0)
+                : IntakeOutcome.TooLarge(
+                    $"its spans take {plan.Length} bytes as frames, more than {plan.Length - 1} (limits.in_flight_bytes); a resource's attributes are "
+                    + "repeated for each of its scopes: send fewer scopes or smaller resource attributes in a request"),
+            await router.ConsumeAsync(body, default));
+        Assert.Equal(isTaken ? plan.Length : 0, _region.Frames.Sum(frame => (long)frame.Bytes.Length));
+    }
+
+    [Fact]
+    public async Task Consume_WhileOthersFramesTakeTheRoom_IsRefusedForNow()
+    {
+        byte[] body = Amplified(scopes: 10, resource: 10_000, trace => trace).ToBytes();
+        TaskCompletionSource<Refusal> acknowledgement = new();
+        SilentRegion region = new() { Answer = new(acknowledgement.Task) };
+        ShardRouter router = new(region, 1, new TraceIdHasher(7), Plan(body, 8).Length);
+        Task<IntakeOutcome> first = router.ConsumeAsync(body, default).AsTask();
+
+        Assert.Equal(IntakeOutcome.Refused(Refusal.InFlightBytes), await router.ConsumeAsync(body, default));
+
+        acknowledgement.SetResult(Refusal.None);
+        Assert.Equal(IntakeOutcome.Taken(10, 0), await first);
+        region.Answer = new(Refusal.None);
+        Assert.Equal(IntakeOutcome.Taken(10, 0), await router.ConsumeAsync(body, default));
     }
 
     [Fact]
@@ -147,6 +207,25 @@ public sealed class ShardRouterTests
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
+    /// <summary>One resource over many scopes, a span each.</summary>
+    private static TraceBuilder Amplified(int scopes, int resource, Func<ulong, ulong> trace)
+    {
+        TraceBuilder builder = new TraceBuilder().Resource("r").ResourceAttribute("filler", new string('x', resource));
+        for (ulong i = 1; i <= (ulong)scopes; i++)
+        {
+            builder.Scope("s" + i).Span(trace(i), i);
+        }
+
+        return builder;
+    }
+
+    private static FramePlan Plan(byte[] body, int shards)
+    {
+        SplitRequest split = new(new TraceIdHasher(7));
+        Assert.Equal(WireError.None, TraceSplitter.Split(body, split, out _));
+        return new FrameWriter(1).Plan(split, ShardAllocation.Alone(new MemberId("self", 1), shards));
+    }
+
     private static string Describe(ResourceSpans resource, ScopeSpans scope, Span span) =>
         $"{resource.Resource}|{resource.SchemaUrl}|{scope.Scope}|{scope.SchemaUrl}|{span}";
 
@@ -156,7 +235,15 @@ public sealed class ShardRouterTests
 
         public Refusal Admission => Refusal.None;
 
-        public ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken) => new(Refusal.None);
+        public ValueTask<Refusal> Answer { get; set; } = new(Refusal.None);
+
+        public long DeliveredBytes { get; private set; }
+
+        public ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken)
+        {
+            DeliveredBytes += batch.Length;
+            return Answer;
+        }
     }
 
     private sealed class RecordingRegion(int shards) : IShardRegion

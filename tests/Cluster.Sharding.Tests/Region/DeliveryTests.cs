@@ -72,6 +72,21 @@ public sealed class DeliveryTests : IDisposable
     }
 
     [Fact]
+    public async Task Begin_PeerTakesNoFrameSoLarge_FailsAndIsNotSentAgain()
+    {
+        Ways ways = new() { Connected = false, Problem = PeerSend.TooLarge };
+        Delivery delivery = new(ways, 0);
+        ValueTask<Refusal> acknowledgement = delivery.Begin(_batch, ShardAllocation.Alone(Other, 4), 0, 1000);
+        int length = _batch.Frame(0).Length;
+
+        InvalidOperationException failure = await Assert.ThrowsAsync<InvalidOperationException>(async () => await acknowledgement);
+
+        Assert.Equal($"{Other} takes no frame of {length} bytes.", failure.Message);
+        Assert.Same(delivery, Assert.Single(ways.GivenBack));
+        Assert.Empty(ways.Sent);
+    }
+
+    [Fact]
     public async Task Send_ToPeers_IsCountedOnceForAllThatGoTogether()
     {
         Ways ways = new();
@@ -185,6 +200,9 @@ public sealed class DeliveryTests : IDisposable
 
         public bool Connected { get; set; } = true;
 
+        /// <summary>Why no link takes anything, while not connected.</summary>
+        public PeerSend Problem { get; init; } = PeerSend.NotConnected;
+
         public DeliveryTable? Table { get; set; }
 
         public ConcurrentBag<int> Posted { get; } = [];
@@ -205,7 +223,7 @@ public sealed class DeliveryTests : IDisposable
                 Sent.Add(frame);
             }
 
-            return Connected ? PeerSend.Queued : PeerSend.NotConnected;
+            return Connected ? PeerSend.Queued : Problem;
         }
 
         public void CountForwarded(int frames, int again) => _forwarded.Enqueue((frames, again));

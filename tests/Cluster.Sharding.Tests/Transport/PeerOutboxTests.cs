@@ -1,3 +1,4 @@
+using Cluster.Messages.Frames;
 using Cluster.Messages.Transport;
 using Cluster.Sharding.Transport;
 
@@ -88,6 +89,20 @@ public sealed class PeerOutboxTests
     [InlineData(MaxMessage - 16, PeerSend.Queued)]
     [InlineData(MaxMessage - 15, PeerSend.TooLarge)]
     public void Append_LargestMessage_IsTheLimit(int payload, PeerSend expected) => Assert.Equal(expected, Append(Open(), payload, 1));
+
+    [Theory]
+    [InlineData(0, PeerSend.Queued)]
+    [InlineData(1, PeerSend.TooLarge)]
+    public void Append_LongestFrameForACopy_FillsTheLargestMessage(int over, PeerSend expected)
+    {
+        PeerOutbox outbox = new(1000);
+        outbox.Open(PeerPacketFormat.MaxMessageBytes);
+        outbox.Enter();
+        PeerSend sent = outbox.Append(
+            PeerMessageKind.Replicate, 1, 1, new byte[ReplicationItemHeader.Size], new byte[FrameFormat.MaxLength + over]);
+        outbox.Leave();
+        Assert.Equal(expected, sent);
+    }
 
     [Fact]
     public async Task Close_WhatWaits_IsGoneAndTheTakerGetsNothing()

@@ -127,13 +127,9 @@ internal sealed class OtlpGrpcEndpoint(
             return;
         }
 
-        if (outcome.Error != WireError.None)
+        if (services.Mapping.NotTaken(outcome) is { } status)
         {
-            Fail(context, OutcomeMapping.Malformed(outcome.Error, outcome.ErrorOffset));
-        }
-        else if (outcome.Refusal != Refusal.None)
-        {
-            Fail(context, services.Mapping.Refused(outcome.Refusal));
+            Fail(context, status);
         }
         else
         {

@@ -151,13 +151,9 @@ internal sealed class OtlpHttpEndpoint(OtlpHttpOptions options, DoorServices ser
             return;
         }
 
-        if (outcome.Error != WireError.None)
+        if (services.Mapping.NotTaken(outcome) is { } status)
         {
-            await FailAsync(context, json, OutcomeMapping.Malformed(outcome.Error, outcome.ErrorOffset));
-        }
-        else if (outcome.Refusal != Refusal.None)
-        {
-            await FailAsync(context, json, services.Mapping.Refused(outcome.Refusal));
+            await FailAsync(context, json, status);
         }
         else
         {
