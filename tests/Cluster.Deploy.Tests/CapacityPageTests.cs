@@ -49,10 +49,10 @@ public sealed partial class CapacityPageTests
     private static string[] Row(double spans, double wait, double nodes, int replicas)
     {
         double waiting = spans * wait * BytesPerSpan / GiB;
-        double held = 1.1 * 0.9 * waiting * (1 + (1.25 * replicas)) / (nodes - 1);
+        double held = 1.1 * 1.1 * waiting * (1 + replicas) / (nodes - 1);
         double soft = 1.1 * held;
-        double bounds = 0.25 + 0.25 + (2 * 500_000 * 84 / GiB) + (150e6 / GiB);
-        double cores = spans * 2.5e-6 / (nodes - 1) / 0.7;
+        double bounds = 0.25 + 0.25 + (2 * 500_000 * 104 / GiB) + (220e6 / GiB);
+        double cores = spans * 4.0e-6 / (nodes - 1) / 0.7;
         return [Text(waiting), Text(held), Text(soft), Math.Ceiling((1.25 * soft) + bounds).ToString(CultureInfo.InvariantCulture), Text(cores)];
     }
 

@@ -36,6 +36,7 @@ public sealed class ExportClassificationTests
     [InlineData("grpc: received message larger than max (5000000 vs. 4194304)", false, ExportVerdict.RejectedContent)]
     [InlineData("Received message exceeds the maximum configured message size.", false, ExportVerdict.RejectedContent)]
     [InlineData("gRPC message exceeds maximum size 4194304: 5000000", false, ExportVerdict.RejectedContent)]
+    [InlineData("request is larger than 4194304 bytes (receivers.otlp.protocols.grpc.max_recv_msg_size_mib)", false, ExportVerdict.RejectedContent)]
     [InlineData("too large, says somebody who also says when to come back", true, ExportVerdict.Retry)]
     [InlineData("rate limit exceeded", false, ExportVerdict.Retry)]
     [InlineData("", false, ExportVerdict.Retry)]

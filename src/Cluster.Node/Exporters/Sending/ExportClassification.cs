@@ -36,7 +36,7 @@ internal static class ExportClassification
     ];
 
     private static readonly string[] TooLargePhrases =
-        ["larger than max", "message exceeds", "exceeds maximum size", "exceeds the maximum", "too large"];
+        ["is larger than", "larger than max", "message exceeds", "exceeds maximum size", "exceeds the maximum", "too large"];
 
     /// <summary>What a gRPC status means.</summary>
     /// <param name="status">The <c>grpc-status</c>.</param>
