@@ -37,6 +37,9 @@ internal sealed partial class ClusterLog(ILogger<ClusterLog> logger) : IClusterL
     public void LeaseLost() => LeaseEnded();
 
     /// <inheritdoc/>
+    public void LeaseRegained(TimeSpan fenced) => LeaseIsBack(fenced.TotalSeconds);
+
+    /// <inheritdoc/>
     public void PeerConnected(MemberId peer, PeerDirection direction) => Connected(peer.Node, direction);
 
     /// <inheritdoc/>
@@ -64,8 +67,11 @@ internal sealed partial class ClusterLog(ILogger<ClusterLog> logger) : IClusterL
     [LoggerMessage(EventIds.ClusterShardsChanged, LogLevel.Information, "Shards here: primary of {Primaries}, copy of {Copies} (allocation {Version})")]
     private partial void ShardsChanged(int primaries, int copies, long version);
 
-    [LoggerMessage(EventIds.ClusterLeaseLost, LogLevel.Warning, "The lease has ended: nothing is acknowledged or decided until there is another")]
+    [LoggerMessage(EventIds.ClusterLeaseLost, LogLevel.Warning, "The lease may have ended: nothing is acknowledged or decided until it is renewed or there is another")]
     private partial void LeaseEnded();
+
+    [LoggerMessage(EventIds.ClusterLeaseRegained, LogLevel.Information, "There is a lease again: nothing was acknowledged or decided for {Seconds} s")]
+    private partial void LeaseIsBack(double seconds);
 
     [LoggerMessage(EventIds.ClusterStoreFailed, LogLevel.Warning, "The cluster store does not answer: {Problem}")]
     private partial void StoreDoesNotAnswer(string problem);

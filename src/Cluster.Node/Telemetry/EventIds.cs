@@ -42,8 +42,11 @@ public static class EventIds
     /// <summary>Shards of this node have come or gone.</summary>
     public const int ClusterShardsChanged = Node + 11;
 
-    /// <summary>The node's lease has ended.</summary>
+    /// <summary>The node's lease may have ended, though it does not leave.</summary>
     public const int ClusterLeaseLost = Node + 12;
+
+    /// <summary>The node has a lease again.</summary>
+    public const int ClusterLeaseRegained = Node + 19;
 
     /// <summary>The cluster store did not answer.</summary>
     public const int ClusterStoreFailed = Node + 13;

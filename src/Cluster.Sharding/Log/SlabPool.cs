@@ -19,6 +19,9 @@ internal sealed unsafe class SlabPool : IDisposable
     private readonly Stack<nint> _free = [];
     private long _bytesInUse;
 
+    /// <summary>More than so many bytes in use are refused as if the system had none left; so that a test can be that system.</summary>
+    public long Limit { get; set; } = long.MaxValue;
+
     /// <summary>Bytes of all slabs handed out and not given back.</summary>
     public long BytesInUse => Volatile.Read(ref _bytesInUse);
 
@@ -39,6 +42,11 @@ internal sealed unsafe class SlabPool : IDisposable
     public byte* Rent(int length, out int capacity)
     {
         capacity = Math.Max(length, SlabSize);
+        if (BytesInUse + capacity > Limit)
+        {
+            throw new InsufficientMemoryException();
+        }
+
         nint memory = 0;
         if (capacity == SlabSize)
         {

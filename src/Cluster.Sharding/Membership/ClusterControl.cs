@@ -111,6 +111,10 @@ public sealed class ClusterControl : IClusterControlEffects, IAsyncDisposable
 
     void IClusterControlEffects.SetAuthority(long validUntil) => _observer.AuthorityChanged(validUntil);
 
+    void IClusterControlEffects.Fenced() => _observer.Fenced();
+
+    void IClusterControlEffects.Unfenced(long milliseconds) => _observer.Unfenced(TimeSpan.FromMilliseconds(milliseconds));
+
     void IClusterControlEffects.Reject(string problem) => _observer.Rejected(problem);
 
     /// <summary>Completes when the loop has come to what was posted before.</summary>

@@ -117,7 +117,7 @@ internal sealed class ClusterControlCore
         }
 
         Publish();
-        _membership.Authorize();
+        _membership.Authorize(now);
         _election.Step(now);
         _coordinator.Step(now);
     }
@@ -162,6 +162,15 @@ internal interface IClusterControlEffects
 
     /// <summary>Until when this node's lease is known to last; monotonic milliseconds.</summary>
     void SetAuthority(long validUntil);
+
+    /// <summary>
+    /// This node had authority, and its lease may have ended by now, though it does not leave. For people; shards look at the time themselves.
+    /// </summary>
+    void Fenced();
+
+    /// <summary>It has authority again.</summary>
+    /// <param name="milliseconds">After so long without.</param>
+    void Unfenced(long milliseconds);
 
     /// <summary>This node cannot be in this cluster: another number of shards, another format, its name taken.</summary>
     void Reject(string problem);

@@ -12,6 +12,13 @@ public interface IClusterControlObserver
     /// <summary>Until when this node may acknowledge and decide; monotonic milliseconds since the control's start, 0 for not at all.</summary>
     void AuthorityChanged(long validUntil);
 
+    /// <summary>This node had authority, and has not any more, though it does not leave. Not said again until it has had it again.</summary>
+    void Fenced();
+
+    /// <summary>This node has authority again.</summary>
+    /// <param name="fenced">For how long it had none.</param>
+    void Unfenced(TimeSpan fenced);
+
     /// <summary>This node cannot be in this cluster, and has given up; the text says which setting to change.</summary>
     void Rejected(string problem);
 

@@ -49,6 +49,8 @@ internal sealed class MembershipCore
     private long _registeredAt;
     private long? _nameTakenSince;
     private long? _endedAt;
+    private bool _hadAuthority;
+    private long? _fencedAt;
 
     /// <summary>A node that is not a member yet.</summary>
     public MembershipCore(ClusterControlOptions options, Member self, StoreViewCore view, IClusterControlEffects effects)
@@ -101,13 +103,14 @@ internal sealed class MembershipCore
     /// <summary>Does what is due.</summary>
     public void Step(long now)
     {
+        LookAtFence(now);
         if (IsOver)
         {
             EndLease(now);
         }
         else if (_view.IsRead && CheckConfig(now))
         {
-            CheckRecord();
+            CheckRecord(now);
             KeepAlive(now);
             if (!WaitForName(now))
             {
@@ -118,11 +121,11 @@ internal sealed class MembershipCore
     }
 
     /// <summary>Gives authority as far as the lease is known to last; what the view shows must have been published before.</summary>
-    public void Authorize()
+    public void Authorize(long now)
     {
         if (_registeredAt > 0 && _view.Revision >= _registeredAt)
         {
-            SetAuthority(_confirmedAt + _timeToLive - _margin);
+            SetAuthority(_confirmedAt + _timeToLive - _margin, now);
         }
     }
 
@@ -198,7 +201,7 @@ internal sealed class MembershipCore
                 _confirmedAt = Math.Max(_confirmedAt, sentAt);
                 break;
             case StoreAnswer.KeptAlive:
-                LoseLease();
+                LoseLease(now);
                 break;
             default:
                 _keepAliveDue = Math.Min(_keepAliveDue, now + _pause);
@@ -244,7 +247,7 @@ internal sealed class MembershipCore
     }
 
     /// <summary>Finds out whether the record is there, or is no longer there.</summary>
-    private void CheckRecord()
+    private void CheckRecord(long now)
     {
         if (Lease == 0)
         {
@@ -259,7 +262,7 @@ internal sealed class MembershipCore
         }
         else if (!isThere && _registeredAt > 0 && _view.Revision >= _registeredAt)
         {
-            LoseLease();
+            LoseLease(now);
         }
     }
 
@@ -337,12 +340,12 @@ internal sealed class MembershipCore
         }
     }
 
-    private void LoseLease()
+    private void LoseLease(long now)
     {
         Lease = 0;
         _registeredAt = 0;
         _keepAlives.Clear();
-        SetAuthority(0);
+        SetAuthority(0, now);
         _view.Refresh();
     }
 
@@ -358,7 +361,7 @@ internal sealed class MembershipCore
         {
             IsOver = true;
             _endedAt = now;
-            SetAuthority(0);
+            SetAuthority(0, now);
         }
     }
 
@@ -377,12 +380,39 @@ internal sealed class MembershipCore
         }
     }
 
-    private void SetAuthority(long validUntil)
+    private void SetAuthority(long validUntil, long now)
     {
         if (validUntil != Authority)
         {
+            // What is replaced may have ended already.
+            LookAtFence(now);
             Authority = validUntil;
             _effects.SetAuthority(validUntil);
+            LookAtFence(now);
+        }
+    }
+
+    /// <summary>Says when there is authority no more, and when there is again; whoever leaves, or never had it, is not fenced.</summary>
+    private void LookAtFence(long now)
+    {
+        if (IsOver)
+        {
+            return;
+        }
+
+        if (now < Authority)
+        {
+            _hadAuthority = true;
+            if (_fencedAt is { } since)
+            {
+                _fencedAt = null;
+                _effects.Unfenced(now - since);
+            }
+        }
+        else if (_hadAuthority && _fencedAt is null)
+        {
+            _fencedAt = Authority > 0 ? Authority : now;
+            _effects.Fenced();
         }
     }
 }

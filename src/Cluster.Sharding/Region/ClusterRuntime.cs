@@ -204,7 +204,6 @@ public sealed class ClusterRuntime : IPeerHandler, IPeerSender, IQuestionHandler
 
     void IClusterControlObserver.AuthorityChanged(long validUntil)
     {
-        long before = Volatile.Read(ref _authority);
         Volatile.Write(ref _authority, validUntil);
         _region!.SetAuthority(validUntil);
         lock (_ledgerLock)
@@ -212,13 +211,12 @@ public sealed class ClusterRuntime : IPeerHandler, IPeerSender, IQuestionHandler
             Lead(_clock.Now);
         }
 
-        if (before != 0 && validUntil == 0)
-        {
-            _log.LeaseLost();
-        }
-
         TryJoin();
     }
+
+    void IClusterControlObserver.Fenced() => _log.LeaseLost();
+
+    void IClusterControlObserver.Unfenced(TimeSpan fenced) => _log.LeaseRegained(fenced);
 
     void IClusterControlObserver.Rejected(string problem) => _rejected.TrySetResult(problem);
 
@@ -295,8 +293,12 @@ public interface IClusterLog
     /// <summary>Members, coordinator or allocation have changed.</summary>
     void Changed(ClusterSnapshot before, ClusterSnapshot after);
 
-    /// <summary>The lease has ended; nothing is acknowledged or decided until there is another.</summary>
+    /// <summary>The lease may have ended, though the node does not leave; nothing is acknowledged or decided until it is renewed or there is another.</summary>
     void LeaseLost();
+
+    /// <summary>There is a lease again.</summary>
+    /// <param name="fenced">For how long nothing was acknowledged or decided.</param>
+    void LeaseRegained(TimeSpan fenced);
 
     /// <summary>The store does not answer.</summary>
     void StoreFailed(string problem);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Cluster.Messages.Sharding;
+using Cluster.Messages.Transport;
 
 namespace Cluster.Sharding.Region;
 
@@ -35,14 +36,14 @@ internal sealed class DeliveryTable(IDeliveryWays ways)
     /// <summary>A delivery is free again.</summary>
     public void GiveBack(Delivery delivery) => _free.Add(delivery);
 
-    /// <summary>A peer's answer, whatever it sent.</summary>
+    /// <summary>A peer's answer, whatever it sent; one without a meaning is none.</summary>
     public void Answered(ulong id, ReadOnlySpan<byte> payload, long now)
     {
         Delivery[] all = Volatile.Read(ref _all);
         ulong slot = id >> 40;
-        if (slot < (ulong)all.Length && payload.Length == 1)
+        if (slot < (ulong)all.Length && PeerAnswers.TryReadDelivered(payload, out Refusal refusal))
         {
-            all[slot].Answered((ushort)(id >> 24), (ushort)(id >> 8), (byte)id, (Refusal)payload[0], now);
+            all[slot].Answered((ushort)(id >> 24), (ushort)(id >> 8), (byte)id, refusal, now);
         }
     }
 

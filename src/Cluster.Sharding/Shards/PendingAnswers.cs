@@ -3,7 +3,10 @@ using Cluster.Sharding.Region;
 
 namespace Cluster.Sharding.Shards;
 
-/// <summary>Who waits for the answers that a worker loop's shards still owe. Numbers are used again. Used by one thread at a time.</summary>
+/// <summary>
+/// Who waits for the answers that a worker loop's shards still owe. Places are used again, tokens are not: each is taken once, so that nobody is
+/// answered twice, whatever went wrong on the way. Used by one thread at a time.
+/// </summary>
 internal sealed class PendingAnswers
 {
     private Entry[] _entries = new Entry[256];
@@ -23,14 +26,24 @@ internal sealed class PendingAnswers
     public ulong Add(MemberId peer, ulong id) => Add(new Entry { Peer = peer, Id = id });
 
     /// <summary>Takes an entry out.</summary>
-    public Entry Take(ulong token)
+    /// <param name="token">What <see cref="Add(Delivery, int, int)"/> gave; 0 is nobody's.</param>
+    /// <param name="entry">Who waits.</param>
+    /// <returns>False when it was taken before.</returns>
+    public bool TryTake(ulong token, out Entry entry)
     {
-        ref Entry place = ref _entries[(int)token];
-        Entry entry = place;
-        place = new Entry { Frame = _firstFree };
-        _firstFree = (int)token;
+        int number = (int)(uint)token;
+        ref Entry place = ref _entries[number];
+        entry = place;
+        if (token == 0 || place.Use != (uint)(token >> 32))
+        {
+            return false;
+        }
+
+        // The next use of the place has another number: this token is over.
+        place = new Entry { Frame = _firstFree, Use = place.Use + 1 };
+        _firstFree = number;
         Count--;
-        return entry;
+        return true;
     }
 
     private ulong Add(in Entry entry)
@@ -50,9 +63,10 @@ internal sealed class PendingAnswers
             place = _used++;
         }
 
-        _entries[place] = entry;
+        uint use = _entries[place].Use;
+        _entries[place] = entry with { Use = use };
         Count++;
-        return (ulong)place;
+        return (ulong)use << 32 | (uint)place;
     }
 
     /// <summary>One that waits: a delivery here, or a message of a peer.</summary>
@@ -75,5 +89,8 @@ internal sealed class PendingAnswers
 
         /// <summary>The message's number.</summary>
         public ulong Id;
+
+        /// <summary>Counts the uses of the place.</summary>
+        public uint Use;
     }
 }

@@ -94,6 +94,9 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
     /// <summary>Decisions remembered by the worker's shards, for anyone to read.</summary>
     public long RememberedDecisions => _host.Primaries.Sum(s => (long)s.Remembered.Count);
 
+    /// <summary>Answers that its shards still owe; the loop's alone.</summary>
+    public int OwedAnswers => _answers.Count;
+
     /// <summary>Bytes in use besides slabs.</summary>
     public long IndexBytes => _services.IndexBytes;
 
@@ -198,21 +201,28 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
         }
     }
 
-    void IShardHostEffects.Answer(ulong token, Refusal refusal)
+    void IShardHostEffects.Answer(ulong token, Refusal refusal) => Answer(token, refusal);
+
+    void IShardHostEffects.Send(MemberId to, PeerMessageKind kind, int shard, ulong id, ReadOnlySpan<byte> payload, ReadOnlySpan<byte> body) =>
+        _ways.Send(to, kind, shard, id, payload, body);
+
+    /// <summary>Answers whoever still waits under a token.</summary>
+    private void Answer(ulong token, Refusal refusal)
     {
-        PendingAnswers.Entry entry = _answers.Take(token);
+        if (!_answers.TryTake(token, out PendingAnswers.Entry entry))
+        {
+            return;
+        }
+
         if (entry.Delivery is { } delivery)
         {
             delivery.Answered(entry.Generation, entry.Frame, entry.Attempt, refusal, _now);
         }
         else
         {
-            _ways.Send(entry.Peer, PeerMessageKind.Delivered, 0, entry.Id, [(byte)refusal], []);
+            _ways.Send(entry.Peer, PeerMessageKind.Delivered, 0, entry.Id, PeerAnswers.Delivered(refusal), []);
         }
     }
-
-    void IShardHostEffects.Send(MemberId to, PeerMessageKind kind, int shard, ulong id, ReadOnlySpan<byte> payload, ReadOnlySpan<byte> body) =>
-        _ways.Send(to, kind, shard, id, payload, body);
 
     private void Enqueue(object message)
     {
@@ -332,18 +342,22 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
             return null;
         }
 
+        ulong token = 0;
         try
         {
-            _host.Deliver(delivery.Batch.Shard(frame), delivery.Batch.Frame(frame), _answers.Add(delivery, frame, attempt), now);
+            token = _answers.Add(delivery, frame, attempt);
+            _host.Deliver(delivery.Batch.Shard(frame), delivery.Batch.Frame(frame), token, now);
             return null;
         }
         catch (OutOfMemoryException)
         {
+            _answers.TryTake(token, out _);
             delivery.Answered(delivery.Generation, frame, attempt, Refusal.Memory, now);
             return null;
         }
         catch (Exception e)
         {
+            _answers.TryTake(token, out _);
             _services.Statistics.Failures++;
             return e;
         }
@@ -365,15 +379,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
 
                 if (header.Kind == PeerMessageKind.Deliver)
                 {
-                    ulong token = _answers.Add(received.From, header.Id);
-                    if (admission == Refusal.None)
-                    {
-                        _host.Deliver(header.Shard, payload, token, now);
-                    }
-                    else
-                    {
-                        ((IShardHostEffects)this).Answer(token, admission);
-                    }
+                    Deliver(header, payload, _answers.Add(received.From, header.Id), admission, now);
                 }
                 else if (header.Kind is PeerMessageKind.Replicate or PeerMessageKind.Replicated)
                 {
@@ -387,6 +393,31 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
         }
 
         RelieveTraceCount(_services.Options.NumTraces / 256, now);
+    }
+
+    /// <summary>A peer's frame. What goes wrong with it is not the next one's concern.</summary>
+    private void Deliver(in PeerMessageHeader header, ReadOnlySpan<byte> frame, ulong token, Refusal admission, long now)
+    {
+        if (admission != Refusal.None)
+        {
+            Answer(token, admission);
+            return;
+        }
+
+        try
+        {
+            _host.Deliver(header.Shard, frame, token, now);
+        }
+        catch (OutOfMemoryException)
+        {
+            Answer(token, Refusal.Memory);
+        }
+        catch (Exception)
+        {
+            // There is no refusal for a bug: its gateway's deadline ends it.
+            _answers.TryTake(token, out _);
+            _services.Statistics.Failures++;
+        }
     }
 
     /// <summary>Decides as many traces as the region has too many, the oldest of this loop, once there are more of them than <paramref name="slack"/>.</summary>

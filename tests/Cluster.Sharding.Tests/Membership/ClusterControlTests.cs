@@ -96,9 +96,12 @@ public sealed class ClusterControlTests : IAsyncDisposable
         _host.Store.Fails = true;
         await _host.UntilAsync(() => observer.Authority < Now - 20_000, "20 s without authority");
         Assert.Equal(["away"], observer.StoreEvents);
+        Assert.Equal([null], observer.Fences);
         _host.Store.Fails = false;
         await _host.UntilAsync(() => observer.Authority > Now, "authority again");
         Assert.Equal(["away", "answers"], observer.StoreEvents);
+        Assert.Equal(2, observer.Fences.Count);
+        Assert.InRange(observer.Fences[1]!.Value.TotalSeconds, 10, 30);
     }
 
     [Fact]

@@ -167,6 +167,9 @@ internal sealed class ControlNode : IClusterControlEffects
 
     public List<long> Authorities { get; } = [];
 
+    /// <summary>When it said that it has fenced itself, and when it said that this is over, after how long.</summary>
+    public List<(long At, long? After)> Fences { get; } = [];
+
     /// <summary>What the cluster has looked at.</summary>
     public ClusterSnapshot? Checked { get; set; }
 
@@ -254,6 +257,10 @@ internal sealed class ControlNode : IClusterControlEffects
     }
 
     void IClusterControlEffects.SetAuthority(long validUntil) => Authorities.Add(validUntil);
+
+    void IClusterControlEffects.Fenced() => Fences.Add((_cluster.Now, null));
+
+    void IClusterControlEffects.Unfenced(long milliseconds) => Fences.Add((_cluster.Now, milliseconds));
 
     void IClusterControlEffects.Reject(string problem)
     {

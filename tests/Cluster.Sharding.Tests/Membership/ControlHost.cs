@@ -86,11 +86,18 @@ internal sealed class RecordingObserver : IClusterControlObserver
 
     public List<string> StoreEvents { get; } = [];
 
+    /// <summary>Null for being fenced; else after how long that was over.</summary>
+    public List<TimeSpan?> Fences { get; } = [];
+
     public List<Exception> Faults { get; } = [];
 
     public void SnapshotChanged(ClusterSnapshot snapshot) => Interlocked.Increment(ref _snapshots);
 
     public void AuthorityChanged(long validUntil) => Volatile.Write(ref _authority, validUntil);
+
+    public void Fenced() => Fences.Add(null);
+
+    public void Unfenced(TimeSpan fenced) => Fences.Add(fenced);
 
     public void Rejected(string problem) => Volatile.Write(ref _rejection, problem);
 

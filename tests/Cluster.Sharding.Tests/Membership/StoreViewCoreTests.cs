@@ -139,6 +139,10 @@ public sealed class StoreViewCoreTests
 
         public void SetAuthority(long validUntil) => throw new InvalidOperationException();
 
+        public void Fenced() => throw new InvalidOperationException();
+
+        public void Unfenced(long milliseconds) => throw new InvalidOperationException();
+
         public void Reject(string problem) => throw new InvalidOperationException();
     }
 }

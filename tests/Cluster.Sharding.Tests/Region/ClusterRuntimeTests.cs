@@ -109,20 +109,16 @@ public sealed class ClusterRuntimeTests
     }
 
     [Fact]
-    public async Task LeaseLost_IsLoggedOnceForEachLoss()
+    public async Task LeaseLost_IsLoggedWhenTheNodeIsFenced_NotForEveryEndOfAuthority()
     {
         await using RuntimeHarness node = new();
-        node.Observer.AuthorityChanged(0);
-        Assert.Empty(node.Log.Entries);
         node.Observer.AuthorityChanged(5000);
-        node.Observer.AuthorityChanged(6000);
+        node.Observer.AuthorityChanged(0);
         Assert.Empty(node.Log.Entries);
-        node.Observer.AuthorityChanged(0);
-        node.Observer.AuthorityChanged(0);
+        node.Observer.Fenced();
         Assert.Equal(["lease lost"], node.Log.Entries);
-        node.Observer.AuthorityChanged(9000);
-        node.Observer.AuthorityChanged(0);
-        Assert.Equal(["lease lost", "lease lost"], node.Log.Entries);
+        node.Observer.Unfenced(TimeSpan.FromSeconds(12.5));
+        Assert.Equal(["lease lost", "lease regained after 12.5 s"], node.Log.Entries);
     }
 
     [Fact]

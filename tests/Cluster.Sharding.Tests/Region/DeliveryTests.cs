@@ -161,6 +161,34 @@ public sealed class DeliveryTests : IDisposable
         Assert.Equal(Refusal.None, await taken);
     }
 
+    [Theory]
+    [InlineData(11)]
+    [InlineData(200)]
+    [InlineData(255)]
+    [InlineData]
+    [InlineData(0, 0)]
+    public async Task Answered_ByAPeerWithoutMeaning_IsNoAnswer(params int[] payload)
+    {
+        DeliveryTable table = new(new Ways());
+        Delivery delivery = table.Take();
+        ValueTask<Refusal> acknowledgement = delivery.Begin(_batch, ShardAllocation.Alone(Other, 4), 0, 1000);
+        Answer([.. payload.Select(b => (byte)b)]);
+        Assert.False(acknowledgement.IsCompleted);
+        Answer([(byte)Refusal.OwnerUnreachable]);
+        delivery.Advance(50);
+        Assert.False(acknowledgement.IsCompleted);
+        Answer([(byte)Refusal.None]);
+        Assert.Equal(Refusal.None, await acknowledgement);
+
+        void Answer(byte[] bytes)
+        {
+            for (int frame = 0; frame < _batch.Count; frame++)
+            {
+                table.Answered(DeliveryTable.IdOf(delivery, frame, 1), bytes, 0);
+            }
+        }
+    }
+
     [Fact]
     public async Task Begin_UsedAgainByManyThreads_NeverMixesAcknowledgements()
     {

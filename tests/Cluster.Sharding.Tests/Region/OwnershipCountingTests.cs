@@ -178,6 +178,10 @@ public sealed class OwnershipCountingTests : IAsyncLifetime
         {
         }
 
+        public void LeaseRegained(TimeSpan fenced)
+        {
+        }
+
         public void StoreFailed(string problem)
         {
         }

@@ -186,6 +186,8 @@ internal sealed class ClusterLogFake : IClusterLog
 
     public void LeaseLost() => Entries.Enqueue("lease lost");
 
+    public void LeaseRegained(TimeSpan fenced) => Entries.Enqueue(FormattableString.Invariant($"lease regained after {fenced.TotalSeconds} s"));
+
     public void StoreFailed(string problem) => Entries.Enqueue($"store failed: {problem}");
 
     public void StoreAnswers() => Entries.Enqueue("store answers");

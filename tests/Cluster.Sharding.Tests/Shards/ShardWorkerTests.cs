@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Cluster.Messages.Frames;
 using Cluster.Messages.Identity;
 using Cluster.Messages.Sharding;
@@ -17,6 +18,9 @@ public sealed class ShardWorkerTests : IAsyncLifetime
 {
     private static readonly MemberId Self = new("self", 1);
 
+    private static readonly MemberId Peer = new("peer", 1);
+
+    private readonly ConcurrentQueue<(int Id, Refusal Refusal)> _answers = [];
     private readonly ManualTimeProvider _time = new();
     private readonly SlabPool _slabs = new();
     private readonly QueueFake _queue = new();
@@ -157,12 +161,96 @@ public sealed class ShardWorkerTests : IAsyncLifetime
         Assert.Equal(_slabs.BytesInUse, _load.Bytes);
     }
 
-    private void Open(ShardRegionOptions options)
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Deliver_WithoutMemory_IsRefusedAndOwesNothing(bool whole)
+    {
+        await OpenAnewAsync(new ShardRegionOptions { KeepWholeFrames = whole });
+        Delivery delivery = new(new Ways(this), 0);
+        _slabs.Limit = 0;
+        for (int i = 0; i < 3; i++)
+        {
+            Assert.Equal(Refusal.Memory, await DeliverAsync(delivery, new TraceBuilder().Span(1, 1)));
+            Assert.Equal(0, await OwedAsync());
+        }
+
+        _slabs.Limit = long.MaxValue;
+        Assert.Equal(Refusal.None, await DeliverAsync(delivery, new TraceBuilder().Span(1, 1)));
+        Assert.Equal((0, 0), (await OwedAsync(), _worker.Statistics.Failures));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Receive_AFrameThatThereIsNoMemoryFor_RefusesItAndTakesTheNext(bool whole)
+    {
+        await OpenAnewAsync(new ShardRegionOptions { KeepWholeFrames = whole });
+        TraceBuilder large = new TraceBuilder().Span(1, 1).With("filler", new string('x', 2 * SlabPool.SlabSize));
+        _slabs.Limit = SlabPool.SlabSize;
+        Receive(large, new TraceBuilder().Span(2, 1), large);
+        Assert.Equal(0, await OwedAsync());
+
+        // In a cluster the one that was taken is answered at the end of the turn.
+        Assert.Equal([(1, Refusal.Memory), (2, Refusal.None), (3, Refusal.Memory)], _answers.Order());
+
+        _slabs.Limit = long.MaxValue;
+        _answers.Clear();
+        Receive(large);
+        Assert.Equal(0, await OwedAsync());
+        Assert.Equal([(1, Refusal.None)], _answers);
+        Assert.Equal(0, _worker.Statistics.Failures);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Deliver_ThatMeetsABug_FailsAndOwesNothing(bool whole)
+    {
+        await _worker.DisposeAsync();
+        Open(new ShardRegionOptions { KeepWholeFrames = whole }, slabs: null);
+        await Assert.ThrowsAsync<NullReferenceException>(() => DeliverAsync(new Delivery(new Ways(this), 0), new TraceBuilder().Span(1, 1)));
+        Assert.Equal((0, 1), (await OwedAsync(), _worker.Statistics.Failures));
+
+        // There is no refusal for it.
+        Receive(new TraceBuilder().Span(2, 1), new TraceBuilder().Span(3, 1));
+        Assert.Equal((0, 3), (await OwedAsync(), _worker.Statistics.Failures));
+        Assert.Empty(_answers);
+    }
+
+    /// <summary>What is owed when everything that was posted is done, in the next turn at the latest.</summary>
+    private async Task<int> OwedAsync()
+    {
+        await _worker.AskAsync((_, _) => 1);
+        _worker.Tick();
+        return await _worker.AskAsync((_, _) => _worker.OwedAnswers);
+    }
+
+    /// <summary>A packet of a peer with the one frame of each of these requests, numbered from 1.</summary>
+    private void Receive(params TraceBuilder[] requests)
+    {
+        FrameBatch[] batches = [.. requests.Select(request => RequestFrames.Of(request.ToBytes(), 4))];
+        ReceiveBlock block = new(new ReceiveWindow(int.MaxValue), batches.Sum(batch => PeerMessageHeader.Size + batch.Frame(0).Length));
+        int length = 0;
+        for (int i = 0; i < batches.Length; i++)
+        {
+            FrameBatch batch = batches[i];
+            batch.SetTerm(0, ShardAllocation.Alone(Self, 4)[batch.Shard(0)].Term);
+            length = PeerPacketWriter.Write(block.Bytes, length, PeerMessageKind.Deliver, batch.Shard(0), (ulong)i + 1, batch.Frame(0), []);
+            batch.Dispose();
+        }
+
+        _worker.Post(Peer, new PeerPacket(block, 0, length));
+    }
+
+    private void Open(ShardRegionOptions options) => Open(options, _slabs);
+
+    private void Open(ShardRegionOptions options, SlabPool? slabs)
     {
         PolicySet policies = PolicyCompiler.Parse(ShardHarness.Errors, new ConfigurationErrors())!;
         options = options with { ShardCount = 4 };
         _load = new RegionLoad(_slabs);
-        ShardServices services = new(options, policies, new TokenBuckets(policies.Budgets), _slabs, _queue, new TraceIdHasher(1));
+        ShardServices services = new(options, policies, new TokenBuckets(policies.Budgets), slabs!, _queue, new TraceIdHasher(1));
         ShardAllocation allocation = ShardAllocation.Alone(Self, 4);
         _worker = Assert.Single(ShardWorker.Open(Self, [services], _load, new Ways(this), new MonotonicClock(_time)));
         _worker.Apply(allocation);
@@ -203,6 +291,8 @@ public sealed class ShardWorkerTests : IAsyncLifetime
 
         public void Send(MemberId to, PeerMessageKind kind, int shard, ulong id, ReadOnlySpan<byte> payload, ReadOnlySpan<byte> body)
         {
+            Assert.Equal((Peer, PeerMessageKind.Delivered, 1), (to, kind, payload.Length));
+            test._answers.Enqueue(((int)id, (Refusal)payload[0]));
         }
 
         public void ReportsChanged()

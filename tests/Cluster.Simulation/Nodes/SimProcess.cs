@@ -195,6 +195,10 @@ internal sealed class SimProcess : IClusterControlEffects, IDisposable
         }
     });
 
+    void IClusterControlEffects.Fenced() => _world.Log.Write($"{Name} has fenced itself");
+
+    void IClusterControlEffects.Unfenced(long milliseconds) => _world.Log.Write($"{Name} has authority again, after {milliseconds} ms");
+
     void IClusterControlEffects.Reject(string problem)
     {
         _world.Log.Write($"{Name} is rejected: {problem}");
