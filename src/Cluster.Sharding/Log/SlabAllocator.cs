@@ -85,6 +85,7 @@ internal sealed unsafe class SlabAllocator(SlabPool pool) : IDisposable
 
     private void Open(int length)
     {
+        byte* memory = pool.Rent(length, out int capacity);
         int previous = _current;
         int slab;
         if (_firstFree >= 0)
@@ -102,7 +103,6 @@ internal sealed unsafe class SlabAllocator(SlabPool pool) : IDisposable
             slab = _count++;
         }
 
-        byte* memory = pool.Rent(length, out int capacity);
         _slabs[slab] = new Slab { Base = memory, Capacity = capacity };
         _current = slab;
         if (previous >= 0 && _slabs[previous].Runs == 0)
