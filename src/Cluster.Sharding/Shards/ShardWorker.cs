@@ -23,12 +23,6 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
 
     private static readonly object ClockTick = new();
 
-    /// <summary>Share of the soft memory limit from which on a trace counts as a large one.</summary>
-    private const int LargeTraceShare = 64;
-
-    /// <summary>How long copies and exporters usually take to confirm what was decided, milliseconds.</summary>
-    private const long ConfirmationPatience = 500;
-
     private readonly ConcurrentQueue<object> _mailbox = new();
     private readonly ShardHostCore _host;
     private readonly ShardServices _services;
@@ -43,8 +37,8 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
     // The loop's own.
     private readonly PendingAnswers _answers = new();
     private readonly HandOverOrder _handOvers = new();
+    private readonly Relief _relief;
     private State _state;
-    private long _relieveAgainAt;
     private long _saidIndexBytes;
     private long _saidPendingTraces;
     private long _now;
@@ -66,6 +60,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
         _index = index;
         _count = count;
         _host = new ShardHostCore(self, services, this, Carries, Now);
+        _relief = new Relief(_host, services, load);
         if (services.Options.KeepWholeFrames)
         {
             services.Writer.Done = Exported;
@@ -331,7 +326,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
         delivery.ReaderEnds(failure);
 
         // To find the oldest costs a look at every shard: not for each request when thousands may wait, but before a hundredth too many do.
-        RelieveTraceCount(_services.Options.NumTraces / 256, now);
+        _relief.OfTraceCount(_services.Options.NumTraces / 256, now);
     }
 
     private Exception? Deliver(Delivery delivery, int frame, int attempt, long now)
@@ -392,7 +387,7 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
             received.Packet.Release();
         }
 
-        RelieveTraceCount(_services.Options.NumTraces / 256, now);
+        _relief.OfTraceCount(_services.Options.NumTraces / 256, now);
     }
 
     /// <summary>A peer's frame. What goes wrong with it is not the next one's concern.</summary>
@@ -420,94 +415,18 @@ internal sealed class ShardWorker : IThreadPoolWorkItem, IShardHostEffects, IAsy
         }
     }
 
-    /// <summary>Decides as many traces as the region has too many, the oldest of this loop, once there are more of them than <paramref name="slack"/>.</summary>
-    private void RelieveTraceCount(long slack, long now)
-    {
-        long excess = _load.PendingTraces - _services.Options.NumTraces;
-        if (excess > slack)
-        {
-            DecideOldest(CompletionReason.TraceCount, excess, long.MaxValue, now);
-        }
-    }
-
     private void Advance(long now)
     {
         long before = _clock.Time.GetTimestamp();
         long decided = TotalDecisions();
         _host.Advance(now);
-        RelieveTraceCount(slack: 0, now);
-        RelieveMemory(now);
+        _relief.OfTraceCount(slack: 0, now);
+        _relief.OfMemory(now);
         _services.Writer.Flush();
         if (TotalDecisions() != decided)
         {
             _services.Statistics.DecisionTicks += _clock.Time.GetElapsedTime(before).Ticks;
         }
-    }
-
-    /// <summary>
-    /// Above the soft limit: an eighth of the limit's worth of traces at each tick until there is room again, large ones first, then the
-    /// oldest.
-    /// </summary>
-    private void RelieveMemory(long now)
-    {
-        long soft = _services.Options.MemorySoftBytes;
-        if (_load.Bytes < soft || now < _relieveAgainAt)
-        {
-            return;
-        }
-
-        // In a cluster, what is decided is held until copies and exporters have confirmed it.
-        _relieveAgainAt = _services.Options.KeepWholeFrames ? now + ConfirmationPatience : now;
-        _services.Slabs.Trim();
-        long toFree = soft / 8;
-        foreach (ShardCore shard in _host.Primaries)
-        {
-            shard.DecideLargerThan(soft / LargeTraceShare, CompletionReason.Memory, now, ref toFree);
-        }
-
-        DecideOldest(CompletionReason.Memory, long.MaxValue, toFree, now);
-    }
-
-    /// <summary>
-    /// Decides pending traces, the oldest first to within a 64th of their age, until so many are decided, so many bytes are freed, or the
-    /// exporters have no room.
-    /// </summary>
-    private void DecideOldest(CompletionReason reason, long traces, long bytes, long now)
-    {
-        long enough = Held - bytes;
-        while (traces > 0 && Held > enough && OldestArrival() is { } arrival)
-        {
-            long cutoff = arrival + (now - arrival) / 64;
-            foreach (ShardCore shard in _host.Primaries)
-            {
-                while (traces > 0 && Held > enough && shard.OldestArrival <= cutoff)
-                {
-                    if (!_services.Writer.HasRoom)
-                    {
-                        return;
-                    }
-
-                    shard.DecideOldest(reason, now);
-                    traces--;
-                }
-            }
-        }
-    }
-
-    private long Held => _services.Statistics.PendingBytes + IndexBytes;
-
-    private long? OldestArrival()
-    {
-        long? oldest = null;
-        foreach (ShardCore shard in _host.Primaries)
-        {
-            if (shard.OldestArrival is { } candidate && !(candidate >= oldest))
-            {
-                oldest = candidate;
-            }
-        }
-
-        return oldest;
     }
 
     private long TotalDecisions() => _services.Statistics.Decisions[0] + _services.Statistics.Decisions[1] + _services.Statistics.Decisions[2];
