@@ -7,6 +7,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
+# shellcheck source=bench/processes.sh
+source "$here/../processes.sh"
 
 NODES=${NODES:-3}
 NODE_CPU=${NODE_CPU:-0}         # of all nodes and etcd; "0-5" where there are more
@@ -30,12 +32,6 @@ etcd_pid=
 sink_pid=
 node_pids=()
 
-stop() {
-    if [[ -n "$1" ]] && kill "${2:--TERM}" "$1" 2>/dev/null; then
-        wait "$1" 2>/dev/null || true
-    fi
-}
-
 stop_cluster() {
     local pid
     for pid in "${node_pids[@]}"; do stop "$pid" -KILL; done
@@ -45,26 +41,9 @@ stop_cluster() {
 }
 trap 'stop_cluster; stop "$sink_pid"' EXIT
 
-wait_for_port() { # pid port log
-    for _ in $(seq 150); do
-        if (exec 3<>"/dev/tcp/127.0.0.1/$2") 2>/dev/null; then
-            return 0
-        fi
-        kill -0 "$1" 2>/dev/null || break
-        sleep 0.2
-    done
-    echo "nothing listens on port $2; the log says:" >&2
-    tail -20 "$3" >&2
-    return 1
-}
-
 # Ports of node i: doors 14407 and 14408, peers 14409, admin 14400, each + 10 x (i - 1).
 grpc() { echo $((14397 + 10 * $1)); }
 admin() { echo $((14390 + 10 * $1)); }
-
-field() { # report name
-    sed -n "s/^  \"$2\": \([^,]*\),\{0,1\}$/\1/p" "$1" | head -1
-}
 
 metric() { # node name
     curl -s "http://127.0.0.1:$(admin "$1")/metrics" | awk -v name="$2" '$1 == name || index($1, name "{") == 1 { sum += $2 } END { printf "%.0f", sum }'
@@ -196,9 +175,7 @@ if ! command -v etcd >/dev/null; then
     echo "there is no etcd: put etcd 3.4 or later into the PATH" >&2
     exit 2
 fi
-for project in src/Cluster.Node bench/Cluster.LoadGenerator; do
-    dotnet build "$root/$project" -c Release -v q --nologo >"$RESULTS/build.log" 2>&1 || { cat "$RESULTS/build.log"; exit 1; }
-done
+build "$RESULTS/build.log" "$root/src/Cluster.Node" "$root/bench/Cluster.LoadGenerator"
 
 taskset -c "$LOAD_CPU" $loadgen sink >"$RESULTS/sink.log" 2>&1 &
 sink_pid=$!

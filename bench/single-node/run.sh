@@ -7,6 +7,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
+# shellcheck source=bench/processes.sh
+source "$here/../processes.sh"
 
 # What to measure. The configuration file is appended. The command must become the node's process (exec), not its parent.
 NODE_COMMAND=${NODE_COMMAND:-"dotnet $root/src/Cluster.Node/bin/Release/net10.0/actorsampling.dll run --admin 127.0.0.1:14380 --config"}
@@ -24,29 +26,7 @@ loadgen="dotnet $root/bench/Cluster.LoadGenerator/bin/Release/net10.0/loadgen.dl
 sink_pid=
 node_pid=
 
-stop() {
-    if [[ -n "$1" ]] && kill "$1" 2>/dev/null; then
-        wait "$1" 2>/dev/null || true
-    fi
-}
 trap 'stop "$node_pid"; stop "$sink_pid"' EXIT
-
-wait_for_port() { # pid port log
-    for _ in $(seq 150); do
-        if (exec 3<>"/dev/tcp/127.0.0.1/$2") 2>/dev/null; then
-            return 0
-        fi
-        kill -0 "$1" 2>/dev/null || break
-        sleep 0.2
-    done
-    echo "nothing listens on port $2; the log says:" >&2
-    tail -20 "$3" >&2
-    return 1
-}
-
-field() { # report name
-    sed -n "s/^  \"$2\": \([^,]*\),\{0,1\}$/\1/p" "$1" | head -1
-}
 
 measure() { # name target options...
     local name=$1 target=$2
@@ -92,7 +72,7 @@ ceiling() {
 }
 
 mkdir -p "$RESULTS"
-dotnet build "$root/bench/Cluster.LoadGenerator" -c Release -v q --nologo >"$RESULTS/build.log" 2>&1 || { cat "$RESULTS/build.log"; exit 1; }
+build "$RESULTS/build.log" "$root/bench/Cluster.LoadGenerator"
 
 taskset -c "$LOAD_CPU" $loadgen sink >"$RESULTS/sink.log" 2>&1 &
 sink_pid=$!
