@@ -83,7 +83,7 @@ public sealed class ShutdownTests
         await Eventually.HoldsAsync(() => backend.Attempts > 0, () => $"what is pending is decided and tried; it wrote:\n{node.Output}");
         Assert.Equal(1, await node.StopAsync());
 
-        int lost = node.Output.IndexOf("[3006] Exporter otlp had to leave 1 traces (1 spans) unsent", StringComparison.Ordinal);
+        int lost = node.Output.IndexOf("[3006] Exporter otlp had to end with unsent traces: 1, with spans: 1", StringComparison.Ordinal);
         int stopped = node.Output.IndexOf("[1004] Stopped", StringComparison.Ordinal);
         Assert.True(lost >= 0 && lost < stopped, node.Output);
     }
