@@ -47,7 +47,7 @@ stop() {
   trap 'echo "ending at once"; for pid in "${pids[@]}" "$etcd_pid"; do alive "$pid" && kill -KILL "$pid"; done; status=1' INT TERM
   for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
     if alive "${pids[i]}"; then
-      echo "stopping node-$((i + 1))..."
+      echo "stopping node-$((i + 1))... (Ctrl-C ends all at once)"
       end "${pids[i]}" || {
         echo "node-$((i + 1)) ended with code $?, see $folder/node-$((i + 1)).log"
         status=1
@@ -140,10 +140,11 @@ wait_ready() {
 
 ask() { dotnet "$program" cluster "$@" --admin http://127.0.0.1:8080; }
 
-# Until every shard has an owner, and a copy if there is a second node; then who holds what.
+# Until every shard has an owner, and a copy if there is a second node, and none moves; then who holds what.
 show() {
-  for ((tries = 0; tries < 30; tries++)); do
-    if ask status >"$folder/status.txt" 2>&1 || [ "$count" -eq 1 ]; then break; fi
+  echo "spreading the shards..." >&2
+  for ((tries = 0; tries < 60; tries++)); do
+    if { ask status >"$folder/status.txt" 2>&1 && grep -q "^every shard has" "$folder/status.txt"; } || [ "$count" -eq 1 ]; then break; fi
     sleep 1
   done
   cat "$folder/status.txt"
