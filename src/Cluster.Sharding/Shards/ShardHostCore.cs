@@ -35,8 +35,8 @@ internal sealed class ShardHostCore : IDisposable
     private readonly IShardHostEffects _effects;
     private readonly Func<int, bool> _carries;
     private List<ShardPrimaryCore> _primaries = [];
-    private readonly List<ShardPrimaryCore> _touched = [];
-    private readonly List<ShardCopyCore> _owing = [];
+    private readonly Queue<ShardPrimaryCore> _touched = new();
+    private readonly Queue<ShardCopyCore> _owing = new();
     private List<ShardCore> _cores = [];
     private ShardPrimaryCore?[] _primaryOf = [];
     private ShardCopyCore?[] _copyOf = [];
@@ -147,7 +147,7 @@ internal sealed class ShardHostCore : IDisposable
             copy.Receive(from, header.Id, item, body, now);
             if (copy.OwesAnswer && !owed)
             {
-                _owing.Add(copy);
+                _owing.Enqueue(copy);
             }
         }
         else if (header.Kind == PeerMessageKind.Replicated
@@ -165,11 +165,12 @@ internal sealed class ShardHostCore : IDisposable
 
     /// <summary>
     /// Does what follows from the frames and messages since the last time: entries go to copies, primaries are answered, what is committed is answered and
-    /// takes effect. To be called when there is nothing more to take at once, or after enough of it: the more there is, the less each costs.
+    /// takes effect. To be called when there is nothing more to take at once, or after enough of it: the more there is, the less each costs. Whatever one
+    /// shard throws, the others are left for the next call.
     /// </summary>
     public void EndTurn(long now)
     {
-        foreach (ShardCopyCore copy in _owing)
+        while (_owing.TryDequeue(out ShardCopyCore? copy))
         {
             if (copy.OwesAnswer)
             {
@@ -177,22 +178,20 @@ internal sealed class ShardHostCore : IDisposable
             }
         }
 
-        _owing.Clear();
         bool changed = false;
         bool hasAuthority = HasAuthority(now);
-        foreach (ShardPrimaryCore primary in _touched)
+        while (_touched.TryDequeue(out ShardPrimaryCore? primary))
         {
+            primary.IsTouched = false;
+
             // A term may have ended since.
             if (Primary(primary.Core.Id) == primary)
             {
                 primary.Progress(now, hasAuthority);
                 changed |= primary.HasNews;
             }
-
-            primary.IsTouched = false;
         }
 
-        _touched.Clear();
         Say(changed);
     }
 
@@ -268,7 +267,7 @@ internal sealed class ShardHostCore : IDisposable
         if (!primary.IsTouched)
         {
             primary.IsTouched = true;
-            _touched.Add(primary);
+            _touched.Enqueue(primary);
         }
     }
 

@@ -14,24 +14,65 @@ using Cluster.Testing;
 namespace Cluster.Sharding.Tests.Shards;
 
 /// <summary>Many shards of one host.</summary>
-public sealed class ShardHostTests : IShardHostEffects
+public sealed class ShardHostTests : IShardHostEffects, IDisposable
 {
     private const int Shards = 40;
 
     private readonly List<Refusal> _answers = [];
+    private readonly SlabPool _slabs = new();
+    private readonly ShardServices _services;
+    private int _throwAt;
+
+    public ShardHostTests()
+    {
+        ShardRegionOptions options = new() { ShardCount = Shards, DecisionWait = TimeSpan.FromSeconds(5), KeepWholeFrames = true };
+        PolicySet set = PolicyCompiler.Parse(ShardHarness.Errors, new ConfigurationErrors())!;
+        _services = new ShardServices(options, set, new TokenBuckets(set.Budgets), _slabs, new QueueFake(), new TraceIdHasher(1));
+    }
 
     [Fact]
     public void Advance_ManyShardsInACluster_LooksAfterAFifthOfThemAtATimeAndLeavesNoneOut()
     {
-        ShardRegionOptions options = new() { ShardCount = Shards, DecisionWait = TimeSpan.FromSeconds(5), KeepWholeFrames = true };
-        PolicySet set = PolicyCompiler.Parse(ShardHarness.Errors, new ConfigurationErrors())!;
-        using SlabPool slabs = new();
-        ShardServices services = new(options, set, new TokenBuckets(set.Budgets), slabs, new QueueFake(), new TraceIdHasher(1));
+        using ShardHostCore host = Filled();
+        host.EndTurn(0);
+        Assert.Equal(Shards, _answers.Count(answer => answer == Refusal.None));
+
+        List<int> pending = [];
+        for (long now = 5010; now < 5060; now += 10)
+        {
+            host.Advance(now);
+            pending.Add(host.Primaries.Sum(shard => shard.PendingTraces));
+        }
+
+        Assert.Equal([32, 24, 16, 8, 0], pending);
+    }
+
+    [Fact]
+    public void EndTurn_OneShardThrows_TheOthersAreLeftForTheNext()
+    {
+        using ShardHostCore host = Filled();
+        _throwAt = 3;
+        Assert.Throws<InvalidOperationException>(() => host.EndTurn(0));
+        Assert.Equal(2, _answers.Count);
+
+        host.EndTurn(0);
+
+        Assert.Equal(Shards - 1, _answers.Count);
+    }
+
+    public void Dispose()
+    {
+        _services.Dispose();
+        _slabs.Dispose();
+    }
+
+    /// <summary>A host with a trace in each of its shards, in a turn that has not ended.</summary>
+    private ShardHostCore Filled()
+    {
         MemberId self = new("a", 1);
-        using ShardHostCore host = new(self, services, this, _ => true, 0);
+        ShardHostCore host = new(self, _services, this, _ => true, 0);
         host.SetAuthority(long.MaxValue, 0);
         host.Apply(new ShardAllocation(1, [.. Enumerable.Repeat(new ShardAssignment(self, 1, []), Shards)]), 0);
-
         HashSet<int> filled = [];
         for (ulong trace = 1; filled.Count < Shards; trace++)
         {
@@ -46,19 +87,18 @@ public sealed class ShardHostTests : IShardHostEffects
             }
         }
 
-        host.EndTurn(0);
-        Assert.Equal(Shards, _answers.Count(answer => answer == Refusal.None));
-        List<int> pending = [];
-        for (long now = 5010; now < 5060; now += 10)
-        {
-            host.Advance(now);
-            pending.Add(host.Primaries.Sum(shard => shard.PendingTraces));
-        }
-
-        Assert.Equal([32, 24, 16, 8, 0], pending);
+        return host;
     }
 
-    void IShardHostEffects.Answer(ulong token, Refusal refusal) => _answers.Add(refusal);
+    void IShardHostEffects.Answer(ulong token, Refusal refusal)
+    {
+        if (--_throwAt == 0)
+        {
+            throw new InvalidOperationException();
+        }
+
+        _answers.Add(refusal);
+    }
 
     void IShardHostEffects.Send(MemberId to, PeerMessageKind kind, int shard, ulong id, ReadOnlySpan<byte> payload, ReadOnlySpan<byte> body)
     {
