@@ -16,11 +16,15 @@ public sealed partial class EtcdProcess : IAsyncDisposable
     private const int SigContinue = 18;
     private const int SigStop = 19;
     private const int OutputLimit = 64 << 10;
+    private const int FirstPort = 20_000;
+    private const int PortCount = 12_000;
 
     /// <summary>Longest time that a start or a stop may take, on a busy machine.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private static readonly HttpClient Http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
+
+    private static int _lastPort = Random.Shared.Next(PortCount);
 
     private readonly string _program;
     private readonly string _folder = Directory.CreateTempSubdirectory("actorsampling-etcd-").FullName;
@@ -89,20 +93,26 @@ public sealed partial class EtcdProcess : IAsyncDisposable
     /// <summary>A port of this machine that nobody listens on.</summary>
     public static int FreePort() => FreePorts(1)[0];
 
-    /// <summary>As many ports of this machine, all different, that nobody listens on.</summary>
+    /// <summary>
+    /// As many ports of this machine, all different, that nobody listens on. They are below those that systems give to who asks for any
+    /// (32768 and up on Linux): between this and their use nobody else gets one by chance.
+    /// </summary>
     public static int[] FreePorts(int count)
     {
-        // All are taken before one is given up: so they differ.
-        TcpListener[] listeners = [.. Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Any, 0))];
-        foreach (TcpListener listener in listeners)
+        int[] ports = new int[count];
+        for (int found = 0; found < count;)
         {
-            listener.Start();
-        }
-
-        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
-        foreach (TcpListener listener in listeners)
-        {
-            listener.Dispose();
+            int port = FirstPort + (int)((uint)Interlocked.Increment(ref _lastPort) % PortCount);
+            try
+            {
+                using TcpListener listener = new(IPAddress.Any, port);
+                listener.Start();
+                ports[found++] = port;
+            }
+            catch (SocketException)
+            {
+                // Somebody's.
+            }
         }
 
         return ports;
