@@ -39,7 +39,7 @@ public sealed class OwnershipCountingTests : IAsyncLifetime
     {
         MonotonicClock clock = new(_time);
         LeasedBudgets budgets = new(_policies.Budgets);
-        _runtime = new ClusterRuntime(Self, Shards, budgets, _policies, clock, (_, _) => Task.FromResult(""), new SilentLog());
+        _runtime = new ClusterRuntime(Self, Shards, budgets, _policies, clock, (_, _) => Task.FromResult(""), new ClusterLogFake());
         _links = new PeerLinks(
             new PeerLinkOptions { Self = Self, Cluster = "test", ShardCount = Shards, Listen = new IPEndPoint(IPAddress.Loopback, 0) },
             _runtime,
@@ -165,45 +165,6 @@ public sealed class OwnershipCountingTests : IAsyncLifetime
             }
 
             return PeerSend.Queued;
-        }
-    }
-
-    private sealed class SilentLog : IClusterLog
-    {
-        public void Changed(ClusterSnapshot before, ClusterSnapshot after)
-        {
-        }
-
-        public void LeaseLost()
-        {
-        }
-
-        public void LeaseRegained(TimeSpan fenced)
-        {
-        }
-
-        public void StoreFailed(string problem)
-        {
-        }
-
-        public void StoreAnswers()
-        {
-        }
-
-        public void Faulted(Exception exception)
-        {
-        }
-
-        public void PeerConnected(MemberId peer, PeerDirection direction)
-        {
-        }
-
-        public void PeerDisconnected(MemberId peer, PeerDirection direction, string problem)
-        {
-        }
-
-        public void PeerProblem(string who, string problem)
-        {
         }
     }
 }
