@@ -19,7 +19,7 @@ namespace Cluster.Sharding.Replication;
 /// </code>
 /// Invariants: items of a stream are taken in order of position, each once; an item of a lower term is never taken, and one of a higher term only
 /// if it is a Begin; the log's indices rise; complete means that everything that was acknowledged is here, and that nothing
-/// is acknowledged without this copy before an allocation without it. Used by one thread at a time.
+/// is acknowledged without this copy before an allocation without it, or in which it is stale. Used by one thread at a time.
 /// </summary>
 internal sealed class ShardCopyCore : IDisposable
 {

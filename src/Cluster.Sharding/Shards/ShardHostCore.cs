@@ -16,6 +16,7 @@ namespace Cluster.Sharding.Shards;
 ///       +-- allocation: primary here (empty) --> primary ---- a higher term, not here -> (nothing), or a new copy ----+
 ///                                                     +------ a higher term, copy here, in sync -> copy, complete: a planned move
 /// </code>
+/// A copy that becomes stale stays as it is: the same stay, to which nobody sends anything.
 /// Invariants: a shard is here as primary, as copy, or not at all; a primary's term is the allocation's; allocations only become newer; when the
 /// lease may have ended nothing is answered with success, nothing is decided and nothing is exported. Used by one thread at a time.
 /// </summary>
@@ -303,7 +304,7 @@ internal sealed class ShardHostCore : IDisposable
             return;
         }
 
-        if (here is { InSync: true } && primary is not null)
+        if (here is { IsLearner: false } && primary is not null)
         {
             ShardCopyCore kept = ShardCopyCore.Demote(primary, assignment, here.Since, _services, _effects, now);
             Drop(shard);
