@@ -120,9 +120,9 @@ public sealed class AllocationPlannerTests
         string copy = before.Replicas[0].Member.Node;
         planner.Say(0, copy, CopyState.Suspect);
         planner.Step();
-        ShardCopy learner = Assert.Single(planner.Allocation[0].Replicas);
+        ShardCopy learner = Assert.Single(planner.Allocation[0].Replicas, replica => !replica.IsStale);
         Assert.NotEqual(copy, learner.Member.Node);
-        Assert.Equal((planner.Allocation.Version, false), (learner.Since, learner.InSync));
+        Assert.Equal((planner.Allocation.Version, true), (learner.Since, learner.IsLearner));
         Assert.Equal(before.Term, planner.Allocation[0].Term);
 
         // Later it is tried again.
@@ -141,10 +141,11 @@ public sealed class AllocationPlannerTests
         int shard = planner.Allocation[0].Primary.Node == "a" ? 0 : 1;
         planner.Say(shard, "b", CopyState.Suspect);
         planner.Step();
+        planner.Release();
         planner.Run(29.9);
-        Assert.Empty(planner.Allocation[shard].Replicas);
+        Assert.True(Assert.Single(planner.Allocation[shard].Replicas).IsStale);
         planner.Run(0.3);
-        Assert.Single(planner.Allocation[shard].Replicas);
+        Assert.True(Assert.Single(planner.Allocation[shard].Replicas).IsLearner);
     }
 
     [Theory]
@@ -321,12 +322,15 @@ public sealed class AllocationPlannerTests
             case 4:
                 planner.Planner.Forget();
                 break;
-            case 5 or 6 or 7:
+            case 5 or 6:
                 planner.Fill();
+                break;
+            case 7:
+                planner.Release();
                 break;
             case 8:
                 int shard = random.Next(planner.Allocation.ShardCount);
-                foreach (ShardCopy copy in planner.Allocation[shard].Replicas.Where(_ => random.Next(2) == 0))
+                foreach (ShardCopy copy in planner.Allocation[shard].Replicas.Where(copy => !copy.IsStale && random.Next(2) == 0))
                 {
                     planner.Reports.Add(new ShardReport(shard, planner.Allocation[shard].Term, copy.Member, copy.Since, CopyState.Suspect));
                 }
