@@ -38,7 +38,7 @@ internal sealed class Mutations(SimOptions options)
             ShardAssignment assignment = snapshot.Allocation[shard];
             foreach (ShardCopy copy in assignment.Replicas)
             {
-                if (assignment.Primary == self && !copy.InSync && !all.Any(report => report.Shard == shard && report.Member == copy.Member))
+                if (assignment.Primary == self && copy.IsLearner && !all.Any(report => report.Shard == shard && report.Member == copy.Member))
                 {
                     all.Add(new ShardReport(shard, assignment.Term, copy.Member, copy.Since, CopyState.CaughtUp));
                 }
@@ -129,5 +129,5 @@ internal sealed class Mutations(SimOptions options)
         new(allocation.Version, Enumerable.Range(0, allocation.ShardCount).Select(change));
 
     private static ShardAssignment Flatter(ShardAssignment shard) =>
-        shard with { Replicas = [.. shard.Replicas.Select(copy => copy with { InSync = true })] };
+        shard with { Replicas = [.. shard.Replicas.Select(copy => copy with { InSync = !copy.IsStale })] };
 }
