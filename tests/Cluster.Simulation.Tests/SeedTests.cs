@@ -15,6 +15,17 @@ public sealed class SeedTests
         Assert.True(failed.Count == 0, string.Join('\n', failed.Select(Describe)));
     }
 
+    /// <summary>
+    /// The store stands still while a primary's report of its only copy is on its way; then the copy has recovered, and the primary is dead.
+    /// </summary>
+    [Fact]
+    public void Seed_WithAReportThatOutlivesItsPrimary_LosesNothing()
+    {
+        SimResult result = SimResult.Of(SimOptions.Of(858, nodes: 3));
+        Assert.True(result.Violation is null, result.Violation);
+        Assert.NotEqual(0, result.Facts["stale promotions"]);
+    }
+
     [Fact]
     public void Run_OfTheSameSeed_IsTheSameRun()
     {

@@ -138,7 +138,7 @@ internal sealed class Nemesis
 
     private Fault Draw()
     {
-        FaultKind[] kinds = Enum.GetValues<FaultKind>();
+        FaultKind[] kinds = [.. Enum.GetValues<FaultKind>().Where(kind => kind != FaultKind.LateReports)];
         FaultKind kind = _random.Chance(35) ? _random.Pick([FaultKind.Crash, FaultKind.Pause, FaultKind.Isolate]) : _random.Pick(kinds);
         int nodes = _world.Nodes.Count;
         int node = _random.Below(nodes);
@@ -276,6 +276,9 @@ internal sealed class Nemesis
             case FaultKind.ClockJump:
                 node.Process?.Clock.Jump(fault.Amount);
                 return static () => { };
+            case FaultKind.LateReports:
+                _world.Store.DelayReports(node, fault.Amount);
+                return () => _world.Store.DelayReports(node, 0);
             case FaultKind.StopSink:
                 _world.Sink.Stops++;
                 return () => _world.Sink.Stops--;
