@@ -456,7 +456,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
         {
             null => !_avoidUntil.ContainsKey((i, member)),
 
-            // What it has is gone once it is filled: not as long as another one is.
+            // To fill it gives up what it has: not while another one is being filled.
             { IsStale: true } => IsReleased(i, member) && !_avoidUntil.ContainsKey((i, member)) && !shard.Replicas.Any(copy => copy.IsLearner),
             _ => true,
         };
