@@ -64,8 +64,8 @@ public sealed record ShardAssignment(MemberId Primary, uint Term, IReadOnlyList<
 /// Whether it has everything that was acknowledged, and may so become primary.
 /// </param>
 /// <param name="IsStale">
-/// Whether it was the last copy in sync until it was taken for suspect or dead: it keeps what it has, nobody sends it anything, and whether it has
-/// everything is not known. Never together with <paramref name="InSync"/>.
+/// Whether it was the last copy in sync until it was taken for suspect or dead, or the primary until it was taken for dead: it keeps what it has,
+/// nobody sends it anything, and whether it has everything is not known. Never together with <paramref name="InSync"/>.
 /// </param>
 public sealed record ShardCopy(MemberId Member, long Since, bool InSync, bool IsStale = false)
 {

@@ -11,9 +11,10 @@ namespace Cluster.Sharding.Coordination;
 /// <code>
 ///  P            ──fill──►  P, Q        ──caught up──►  P, Q*                              filled
 ///  P, Q*        ──fill──►  P, Q*, R    ──caught up──►  P, Q*, R*  ──swap──►  R, Q*        moved, term + 1
-///  P, Q*        ──P dead──►  Q  (term + 1)             P, Q*, R*  ──Q dead or suspect──►  P, R*
+///  P, Q*, R*    ──P dead──►  Q, R*  (term + 1)         P, Q*, R*  ──Q dead or suspect──►  P, R*
 ///
-///  P, Q*        ──Q dead or suspect──►  P, Q!          the last one is kept
+///  P, Q*        ──P dead──►  Q, P!  (term + 1)         the last one is kept
+///  P, Q*        ──Q dead or suspect──►  P, Q!
 ///  P, Q!        ──fill──►  P, Q!, R    ──caught up──►  P, R*
 ///  P, Q!        ──P dead, for one lease's time──►  Q  (term + 1)
 ///  P, Q!        ──released, nobody else──►  P, Q       filled anew
@@ -22,7 +23,8 @@ namespace Cluster.Sharding.Coordination;
 /// Invariants of each step: a copy is never with its primary, nor two on one member; the term rises exactly when the primary changes; whoever becomes
 /// primary was a copy in sync before, or a stale one if no other holder has been alive for a lease's time, unless the shard begins empty; a shard
 /// with a live copy in sync, or a live stale one, never begins empty; a copy in sync is given up only when it is dead or suspect, or enough others
-/// are in sync, and the last one only becomes stale. A stale copy is there only while none is in sync; its member may be given a learner in its
+/// are in sync, and the last one only becomes stale. So does a primary whose place is taken when it is dead, unless a copy is in sync beside the
+/// next one. A stale copy is there only while none is in sync, and while no other run of its node is known; its member may be given a learner in its
 /// place, or leave, once the primary has said that it goes on without it. At most <see cref="ClusterControlOptions.MovesInFlight"/> learners
 /// are made.
 /// What is remembered between steps only delays them: where everything should be (found anew when the members change), since when a shard is
@@ -175,15 +177,18 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
                 else
                 {
                     // The primary may be dead already, with its lease still lasting: then these are the last that have everything.
-                    copies.AddRange(shard.Replicas
-                        .Where(copy => copy.InSync && !draft.IsReplaced(copy.Member))
-                        .Select(copy => copy with { InSync = false, IsStale = true }));
+                    copies.AddRange(Keep(draft, shard.Replicas));
                 }
 
                 draft[i] = shard with { Replicas = copies };
             }
         }
     }
+
+    /// <summary>Of copies that are given up those that were in sync, as stale ones, if their memory may still be there.</summary>
+    private static IEnumerable<ShardCopy> Keep(AllocationDraft draft, IEnumerable<ShardCopy> copies) => copies
+        .Where(copy => copy.InSync && !draft.IsReplaced(copy.Member))
+        .Select(copy => copy with { InSync = false, IsStale = true });
 
     /// <summary>Whether a stale copy is of no use any more though no other is in sync.</summary>
     private bool IsOver(AllocationDraft draft, int i, ShardCopy stale)
@@ -217,13 +222,19 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
         }
 
         draft.TakeForDead(shard.Primary);
-        List<ShardCopy> rest = [.. shard.Replicas.Where(copy => copy != best && !copy.IsStale)];
-        foreach (ShardCopy copy in rest.Where(copy => draft.IsDead(copy.Member)))
+        List<ShardCopy> others = [.. shard.Replicas.Where(copy => copy != best)];
+        foreach (ShardCopy copy in others.Where(copy => draft.IsDead(copy.Member)))
         {
             draft.TakeForDead(copy.Member);
         }
 
-        rest.RemoveAll(copy => draft.IsDead(copy.Member));
+        List<ShardCopy> rest = [.. others.Where(copy => !draft.IsDead(copy.Member))];
+        if (!rest.Exists(copy => copy.InSync))
+        {
+            // Who lost only a lease has everything too, until the next primary, which is the only one now, goes on without it.
+            rest.AddRange(Keep(draft, others.Append(new ShardCopy(shard.Primary, draft.Version, InSync: true))));
+        }
+
         draft[i] = new ShardAssignment(best.Member, shard.Term + 1, rest);
     }
 

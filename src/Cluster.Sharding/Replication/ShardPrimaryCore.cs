@@ -273,7 +273,7 @@ internal sealed class ShardPrimaryCore : IDisposable
     }
 
     /// <summary>
-    /// This term is over by plan, and what is here becomes a copy in sync. Whoever waits is told so; only <see cref="Dispose"/> may follow.
+    /// This term is over, and what is here goes on in another one. Whoever waits is told so; only <see cref="Dispose"/> may follow.
     /// </summary>
     public (ShardLog Log, DecisionCache Decisions) Demote(long now)
     {

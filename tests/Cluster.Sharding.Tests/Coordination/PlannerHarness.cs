@@ -191,6 +191,12 @@ internal sealed class PlannerHarness
                 Assert.True(!begins && before.Primary != after.Primary && IsAlive(before.Primary));
                 Assert.Equal(step.Next.Version, copy.Since);
             }
+            else if (copy.Member == before.Primary && copy.IsStale)
+            {
+                // A lost one: it may come back with its memory.
+                Assert.True(!begins && !IsAlive(before.Primary) && !IsReplaced(before.Primary));
+                Assert.Equal(step.Next.Version, copy.Since);
+            }
             else if (was is null || begins || (was.IsStale && !copy.IsStale))
             {
                 Assert.True(copy.IsLearner, "a new copy is a learner");
@@ -239,7 +245,7 @@ internal sealed class PlannerHarness
         Assert.Equal((hasStale, !hasStale), (before.CopyOn(after.Primary) is { IsStale: true }, after.FromNothing));
     }
 
-    /// <summary>Copies of one shard that were in sync or stale, and are so no more.</summary>
+    /// <summary>Who had everything of one shard, or was stale, and is so no more.</summary>
     private void CheckGivenUp(int i, ShardAssignment before, ShardAssignment after, AllocationStep step)
     {
         bool someInSync = after.Replicas.Any(copy => copy.InSync);
@@ -255,8 +261,13 @@ internal sealed class PlannerHarness
             bool areEnough = now is null && after.Replicas.Count(other => other.InSync) >= WantedCopies();
             Assert.True(isDead || Said(i, before, copy, CopyState.Suspect) || areEnough, "a copy in sync is given up for no reason");
             Assert.True(!isDead || step.TakenForDead.Contains(copy.Member.Node), "death is a condition");
-            Assert.True(
-                now is not null || someInSync || areEnough || before.Primary != after.Primary || IsReplaced(copy.Member), "the last one in sync is kept");
+            Assert.True(now is not null || someInSync || areEnough || after.FromNothing || IsReplaced(copy.Member), "the last one in sync is kept");
+        }
+
+        // By a copy in sync: who has everything, and is the only one then.
+        if (before.CopyOn(after.Primary) is { InSync: true } && !someInSync)
+        {
+            Assert.True(after.CopyOn(before.Primary) is { IsStale: true } || IsReplaced(before.Primary), "a lost primary is kept");
         }
 
         foreach (ShardCopy copy in before.Replicas.Where(copy => copy.IsStale && before.Primary == after.Primary))

@@ -1,9 +1,13 @@
 using Cluster.Messages.Sharding;
 using Cluster.Sharding.Coordination;
+using Cluster.Sharding.Membership;
 
 namespace Cluster.Sharding.Tests.Coordination;
 
-/// <summary>Goal: the last copy in sync that fails is kept until somebody else has everything, and is there when the primary is lost.</summary>
+/// <summary>
+/// Goal: the last copy in sync that fails, and a primary that is lost, are kept until somebody beside the primary has everything, and are there
+/// when that one is lost.
+/// </summary>
 public sealed class PlannerStaleTests
 {
     private const double Lease = PlannerHarness.LeaseMilliseconds / 1000.0;
@@ -176,6 +180,116 @@ public sealed class PlannerStaleTests
         Assert.Equal(stale.Member, planner.Allocation[0].Primary);
         Assert.Empty(planner.Allocation[0].Replicas);
         Assert.Equal((0, 0), (planner.Emptied, planner.StalePromotions));
+    }
+
+    [Fact]
+    public void LostPrimary_WithNoCopyInSyncBesideTheNext_IsKept()
+    {
+        PlannerHarness planner = Settled(1, "a", "b");
+        ShardAssignment before = planner.Allocation[0];
+        planner.Members.Remove(before.Primary.Node);
+        planner.Step();
+        Assert.Equal((before.Replicas[0].Member, before.Term + 1), (planner.Allocation[0].Primary, planner.Allocation[0].Term));
+        ShardCopy stale = new(before.Primary, planner.Allocation.Version, InSync: false, IsStale: true);
+        Assert.Equal(stale, Assert.Single(planner.Allocation[0].Replicas));
+        planner.Run(10 * Lease);
+        Assert.Equal(stale, Assert.Single(planner.Allocation[0].Replicas));
+    }
+
+    [Fact]
+    public void LostPrimary_OfARunThatAnotherReplaced_IsNotKept()
+    {
+        PlannerHarness planner = Settled(1, "a", "b");
+        MemberId lost = planner.Allocation[0].Primary;
+        planner.Join(lost.Node, incarnation: 2);
+        planner.Step();
+        Assert.True(Assert.Single(planner.Allocation[0].Replicas).IsLearner);
+        Assert.Null(planner.Allocation[0].CopyOn(lost));
+    }
+
+    [Fact]
+    public void LostPrimary_WithACopyInSyncBesideTheNext_IsNotKept()
+    {
+        PlannerHarness planner = Settled(2, "a", "b", "c");
+        planner.Members.Remove(planner.Allocation[0].Primary.Node);
+        planner.Step();
+        Assert.True(Assert.Single(planner.Allocation[0].Replicas).InSync);
+    }
+
+    [Fact]
+    public void LostPrimary_WithACopyInSyncLostToo_BothAreKept()
+    {
+        PlannerHarness planner = Settled(2, "a", "b", "c");
+        ShardAssignment before = planner.Allocation[0];
+        planner.Members.Remove(before.Primary.Node);
+        planner.Members.Remove(before.Replicas[0].Member.Node);
+        planner.Step();
+        Assert.Equal(before.Replicas[1].Member, planner.Allocation[0].Primary);
+        Assert.Equal(
+            [before.Replicas[0] with { InSync = false, IsStale = true }, new ShardCopy(before.Primary, planner.Allocation.Version, false, IsStale: true)],
+            planner.Allocation[0].Replicas);
+    }
+
+    /// <summary>Two leases are lost one after the other; nobody died.</summary>
+    [Fact]
+    public void LostPrimary_WhenTheNextIsLostToo_TakesOverAfterOneLease()
+    {
+        PlannerHarness planner = Settled(1, "a", "b", "c");
+        ShardAssignment before = planner.Allocation[0];
+        planner.Members.Remove(before.Primary.Node, out Member? lost);
+        planner.Step();
+        Assert.Single(planner.Allocation[0].Replicas, copy => copy.IsLearner);
+        planner.Members.Remove(planner.Allocation[0].Primary.Node);
+        planner.Members[before.Primary.Node] = lost!;
+        planner.Run(Lease - 0.1);
+        Assert.Equal(before.Term + 1, planner.Allocation[0].Term);
+        planner.Now += 200;
+        AllocationStep step = planner.Step()!;
+        Assert.Equal((before.Primary, before.Term + 2, false), (step.Next[0].Primary, step.Next[0].Term, step.Next[0].FromNothing));
+        Assert.All(step.Next[0].Replicas, copy => Assert.True(copy.IsLearner));
+        Assert.Equal((0, 1), (planner.Emptied, planner.StalePromotions));
+    }
+
+    [Fact]
+    public void LostPrimary_ThatIsBackAfterAnotherCopyIsInSync_IsNotKept()
+    {
+        PlannerHarness planner = Settled(1, "a", "b", "c");
+        MemberId lost = planner.Allocation[0].Primary;
+        planner.Members.Remove(lost.Node);
+        planner.Step();
+        Assert.Equal(2, planner.Allocation[0].Replicas.Count);
+        planner.Fill();
+        planner.Step();
+        Assert.True(Assert.Single(planner.Allocation[0].Replicas).InSync);
+        Assert.Null(planner.Allocation[0].CopyOn(lost));
+    }
+
+    [Fact]
+    public void LostPrimary_ThatNeverComesBack_DoesNotKeepADrainFromItsEnd()
+    {
+        PlannerHarness planner = Settled(1, "a", "b", "c");
+        planner.Members.Remove(planner.Allocation[0].Primary.Node);
+        planner.Step();
+        string primary = planner.Allocation[0].Primary.Node;
+        planner.Members[primary] = planner.Members[primary] with { Leaving = true };
+        planner.Settle();
+        Assert.NotEqual(primary, planner.Allocation[0].Primary.Node);
+        Assert.Empty(planner.Allocation[0].Replicas);
+        Assert.Equal((0, 0), (planner.Emptied, planner.StalePromotions));
+    }
+
+    [Fact]
+    public void LostPrimary_ThatIsBackAndDrains_GoesOnceItIsReleased()
+    {
+        PlannerHarness planner = Settled(1, "a", "b");
+        planner.Members.Remove(planner.Allocation[0].Primary.Node, out Member? lost);
+        planner.Step();
+        planner.Members[lost!.Id.Node] = lost with { Leaving = true };
+        planner.Run(4 * Lease);
+        Assert.True(Assert.Single(planner.Allocation[0].Replicas).IsStale);
+        planner.Release();
+        planner.Step();
+        Assert.Empty(planner.Allocation[0].Replicas);
     }
 
     /// <summary>A shard, with one copy wanted, whose copy was reported as suspect.</summary>

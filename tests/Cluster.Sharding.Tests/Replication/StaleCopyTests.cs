@@ -5,7 +5,9 @@ using Cluster.Testing;
 
 namespace Cluster.Sharding.Tests.Replication;
 
-/// <summary>A copy that was the last in sync and becomes stale: its primary goes on without it, it keeps what it has. A is the first primary.</summary>
+/// <summary>
+/// A copy that was the last in sync, or the primary, and becomes stale: the primary goes on without it, it keeps what it has. A is the first primary.
+/// </summary>
 public sealed class StaleCopyTests
 {
     [Fact]
@@ -118,6 +120,101 @@ public sealed class StaleCopyTests
         net.Allocate(net.A);
         net.Pass(5100);
         Assert.Equal(["pending"], net.A.Kept().Names());
+    }
+
+    [Fact]
+    public void Apply_LostPrimaryIsAStaleCopy_IsSentNothingAndKeepsWhatItHas()
+    {
+        using HostNetwork net = InSync();
+        net.A.Send(new TraceBuilder().Span(1, 1, name: "pending").Error());
+        net.Pass(100);
+        net.Arrivals = message => message.To == net.B.Id ? 0 : 1;
+        ulong waiting = net.A.Send(new TraceBuilder().Span(2, 1, name: "alone").Error());
+        net.Pass(30);
+        net.Arrivals = _ => 1;
+        net.Allocate(net.B, net.A.Stale(4), net.C.Learner(4));
+        Assert.Equal(Refusal.NotOwner, net.A.Answer(waiting));
+        Assert.All(net.UnderWay, message => Assert.False(message.From == net.B.Id && message.To == net.A.Id));
+        net.Pass(1000);
+        Assert.Equal((CopyState.Released, CopyState.CaughtUp), (net.B.Report(net.A), net.B.Report(net.C)));
+        Assert.True(net.A.Copy.IsComplete);
+        Assert.Equal(2, net.A.Copy.Log.LiveEntries);
+
+        // Both are lost, and A is there again: also with what it had not acknowledged, as if the client had sent it now.
+        net.Kill(net.B);
+        net.Kill(net.C);
+        net.Allocate(net.A);
+        net.Pass(5100);
+        Assert.Equal(["alone", "pending"], net.A.Kept().Names().Order());
+    }
+
+    /// <summary>What it decided and nobody had heard of takes effect only if the primary after it, which decides anew, is lost before anybody is filled.</summary>
+    [Fact]
+    public void Apply_LostPrimaryDecidedWhatWasNotCommitted_ItTakesEffectWhenItIsPromotedBack()
+    {
+        using HostNetwork net = InSync();
+        net.A.Send(new TraceBuilder().Span(1, 1, name: "pending").Error());
+        net.Pass(100);
+        net.Arrivals = message => message.To == net.B.Id ? 0 : 1;
+        net.Pass(5100);
+        Assert.Equal(1, net.A.Core.WaitingEffects);
+        net.Arrivals = _ => 1;
+        net.Allocate(net.B, net.A.Stale(4));
+        net.Pass(100);
+        Assert.Empty(net.A.Kept().Names());
+        Assert.Equal(["pending"], net.B.Kept().Names());
+
+        net.Kill(net.B);
+        net.Allocate(net.A);
+        net.Pass(100);
+        Assert.Equal(["pending"], net.A.Kept().Names());
+    }
+
+    [Fact]
+    public void Apply_LostPrimaryIsPromotedBackBeforeItReadThatItWasLost_GoesOnWithWhatItHas()
+    {
+        using HostNetwork net = InSync();
+        net.A.Send(new TraceBuilder().Span(1, 1, name: "pending").Error());
+        net.Pass(100);
+        net.Allocate(net.B, [net.B], fromNothing: false, net.A.Stale(4));
+        net.Kill(net.B);
+        net.Allocate(net.A);
+        Assert.Equal(3u, net.A.Core.Term);
+        net.Pass(5100);
+        Assert.Equal(["pending"], net.A.Kept().Names());
+    }
+
+    [Fact]
+    public void Apply_PrimaryOfAnEarlierTermBeginsFromNothing_HasNothing()
+    {
+        using HostNetwork net = InSync();
+        net.A.Send(new TraceBuilder().Span(1, 1).Error());
+        net.Pass(100);
+        net.Allocate(net.B, [net.B], fromNothing: false);
+        net.Allocate(net.A, [net.A], fromNothing: true);
+        Assert.Equal(0, net.A.Core.PendingTraces);
+        net.Pass(5100);
+        Assert.Empty(net.A.Kept().Names());
+    }
+
+    /// <summary>B takes over for A and loses its lease before it hears of it; C takes over for B.</summary>
+    [Fact]
+    public void Apply_LostPrimaryNeverReadThatItWasOne_KeepsWhatItsCopyHas()
+    {
+        using HostNetwork net = ReplicatingTests.InSync();
+        ShardCopy copy = net.Allocated!.Replicas.Single(replica => replica.Member == net.C.Id);
+        net.A.Send(new TraceBuilder().Span(1, 1, name: "pending").Error());
+        net.Pass(100);
+        net.Kill(net.A);
+        net.Allocate(net.B, [net.C], fromNothing: false, copy);
+        net.Allocate(net.C, net.B.Stale(net.Version + 1));
+        Assert.Equal((true, net.Version), (net.B.Copy.IsComplete, net.B.Copy.Since));
+        net.Pass(100);
+
+        net.Kill(net.C);
+        net.Allocate(net.B);
+        net.Pass(5100);
+        Assert.Equal(["pending"], net.B.Kept().Names());
     }
 
     /// <summary>A is the primary, B the only copy in sync.</summary>
