@@ -467,8 +467,11 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
         {
             null => !_avoidUntil.ContainsKey((i, member)),
 
-            // To fill it gives up what it has: not while another one is being filled.
-            { IsStale: true } => IsReleased(i, member) && !_avoidUntil.ContainsKey((i, member)) && !shard.Replicas.Any(copy => copy.IsLearner),
+            // To fill it gives up what it has: not while another one is being filled, or may be.
+            { IsStale: true } => IsReleased(i, member)
+                && !_avoidUntil.ContainsKey((i, member))
+                && !shard.Replicas.Any(copy => copy.IsLearner)
+                && !draft.Hosts.Any(host => shard.CopyOn(host.Id) is null && May(host.Id)),
             _ => true,
         };
 

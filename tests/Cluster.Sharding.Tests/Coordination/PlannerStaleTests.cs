@@ -265,6 +265,31 @@ public sealed class PlannerStaleTests
     }
 
     [Fact]
+    public void LostPrimary_ThatIsBackAndReleased_IsNotFilledAnewBeforeAnotherIs()
+    {
+        PlannerHarness planner = new(6, movesInFlight: 1);
+        Member lost = planner.Join("a");
+        planner.Join("b");
+        planner.Join("c");
+        planner.Settle();
+        planner.Members.Remove("a");
+        planner.Step();
+        planner.Members["a"] = lost;
+        for (int steps = 0; steps < 60; steps++)
+        {
+            planner.Release();
+            planner.Now += 100;
+            planner.Step();
+            Assert.All(Enumerable.Range(0, 6), i => Assert.True(
+                planner.Allocation[i].CopyOn(lost.Id) is not { IsLearner: true } || planner.Allocation[i].Replicas.Any(copy => copy.InSync)));
+            planner.Fill();
+        }
+
+        planner.Settle();
+        Assert.Equal((2, 2, 0), (planner.PrimariesOf("a"), planner.CopiesOf("a"), planner.Emptied));
+    }
+
+    [Fact]
     public void LostPrimary_ThatNeverComesBack_DoesNotKeepADrainFromItsEnd()
     {
         PlannerHarness planner = Settled(1, "a", "b", "c");
