@@ -13,7 +13,9 @@ public sealed class MutationTests
     [MemberData(nameof(Mutations))]
     public void Mutation_OfTheProtocol_IsCaught(Mutation mutation)
     {
-        IReadOnlyList<SimResult> caught = new SeedRun().Run(1, MostSeeds, seed => SimOptions.Of(seed) with { Mutation = mutation }, stopAfter: 1);
+        // The usual faults need some thousands of seeds for it.
+        Func<ulong, SimOptions> options = mutation == Mutation.DropTheLastCopy ? SimOptions.WithLateReports : seed => SimOptions.Of(seed);
+        IReadOnlyList<SimResult> caught = new SeedRun().Run(1, MostSeeds, seed => options(seed) with { Mutation = mutation }, stopAfter: 1);
         Assert.True(caught.Count > 0, $"{mutation} was not noticed in {MostSeeds} seeds");
         TestContext.Current.TestOutputHelper?.WriteLine($"{mutation}: seed {caught[0].Options.Seed}, {caught[0].Violation}");
         Assert.NotEqual("exception", caught[0].Checker);

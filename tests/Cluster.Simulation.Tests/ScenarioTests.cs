@@ -57,6 +57,30 @@ public sealed class ScenarioTests
         }
     }
 
+    /// <summary>
+    /// A primary reports its only copy as suspect, the copy recovers, the primary dies, and then the report reaches the store: the copy is taken off for a
+    /// primary that is gone. It is the only one that has everything, and nobody but it may be the next primary.
+    /// </summary>
+    [Fact]
+    public void Primary_DiesWithAReportOnItsWay_ItsStaleCopyTakesOver()
+    {
+        SimOptions options = Options("Primary", "Dies") with
+        {
+            Traces = 400,
+            Faults =
+            [
+                new Fault(FaultKind.LateReports, Fault, 5 * Scheduler.Second, Amount: 6 * Scheduler.Second, Target: FaultTarget.Primary),
+                new Fault(FaultKind.CutIncoming, Fault, 3 * Scheduler.Second, Target: FaultTarget.Copy),
+                new Fault(FaultKind.Crash, Fault + 7 * Scheduler.Second, 8 * Scheduler.Second, Target: FaultTarget.Primary),
+            ],
+        };
+        SimResult result = SimResult.Of(options);
+        TestContext.Current.TestOutputHelper?.WriteLine(result.Digest);
+        Assert.True(result.Violation is null, result.Violation);
+        Assert.Equal(3, result.Facts["faults"]);
+        Assert.NotEqual(0, result.Facts["stale promotions"]);
+    }
+
     private static SimOptions Options(string part, string what)
     {
         SimOptions options = new()

@@ -109,6 +109,31 @@ internal sealed record SimOptions
         };
     }
 
+    /// <summary>
+    /// A run of three nodes in which, three times, a copy is not heard and its primary fails while what that one reports of it is on its way to the store, late;
+    /// so does some other node. When, and how, is the seed's.
+    /// </summary>
+    public static SimOptions WithLateReports(ulong seed)
+    {
+        SimRandom random = new(seed, 101);
+        List<Fault> faults = [];
+        for (int i = 0; i < 3; i++)
+        {
+            long at = (5 + 14 * i) * Scheduler.Second + Between(0, 1000);
+            faults.Add(new Fault(FaultKind.LateReports, at, Between(3000, 7000), Amount: Between(1000, 7000), Target: FaultTarget.Primary));
+            FaultKind kind = random.Pick([FaultKind.CutIncoming, FaultKind.CutOutgoing, FaultKind.Pause]);
+            faults.Add(new Fault(kind, at, Between(2000, 3500), Target: FaultTarget.Copy));
+            kind = random.Pick([FaultKind.Crash, FaultKind.PowerLoss, FaultKind.Pause, FaultKind.Isolate, FaultKind.CutStore]);
+            faults.Add(new Fault(kind, at + Between(3500, 8500), Between(500, 8000), Target: FaultTarget.Primary));
+            kind = random.Pick([FaultKind.Crash, FaultKind.Pause, FaultKind.Isolate, FaultKind.StopStore]);
+            faults.Add(new Fault(kind, at + Between(3500, 11_500), Between(500, 4000), Node: random.Below(3)));
+        }
+
+        return Of(seed, nodes: 3) with { Traces = 300, Faults = faults, FaultsEnd = 50 * Scheduler.Second, End = 130 * Scheduler.Second };
+
+        long Between(long least, long most) => random.Between(least, most) * Scheduler.Millisecond;
+    }
+
     /// <summary>The record of a member.</summary>
     public Member MemberOf(MemberId id, int index) => new(id, $"{id.Node}:4500", HoldsShards: index < Nodes - GatewayOnly);
 }

@@ -45,6 +45,7 @@ internal sealed record SimResult(
             ["faults"] = world.Nemesis.Begun.Count,
             ["elections"] = world.Truth.Elections,
             ["promotions"] = world.Truth.Promotions,
+            ["stale promotions"] = world.Truth.StalePromotions,
             ["allocations"] = world.Truth.Allocation?.Version ?? 0,
             ["spans"] = world.Sink.Spans,
             ["duplicates"] = world.Sink.Duplicates,

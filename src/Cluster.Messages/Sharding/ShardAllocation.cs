@@ -61,6 +61,14 @@ public sealed record ShardAssignment(MemberId Primary, uint Term, IReadOnlyList<
 /// <param name="Member">Who holds it.</param>
 /// <param name="Since">Version of the allocation that added it: tells one stay on a member from the next.</param>
 /// <param name="InSync">
-/// Whether it has everything that was acknowledged, and may so become primary. One that is not is a learner: it is being filled.
+/// Whether it has everything that was acknowledged, and may so become primary.
 /// </param>
-public sealed record ShardCopy(MemberId Member, long Since, bool InSync);
+/// <param name="IsStale">
+/// Whether it was the last copy in sync until it was taken for suspect or dead, or the primary until it was taken for dead: it keeps what it has,
+/// nobody sends it anything, and whether it has everything is not known. Never together with <paramref name="InSync"/>.
+/// </param>
+public sealed record ShardCopy(MemberId Member, long Since, bool InSync, bool IsStale = false)
+{
+    /// <summary>Whether it is being filled.</summary>
+    public bool IsLearner => !InSync && !IsStale;
+}

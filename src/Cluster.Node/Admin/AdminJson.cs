@@ -47,7 +47,7 @@ internal sealed record ShardJson(
     int Id, string? Primary, long Term, IReadOnlyList<CopyJson> Replicas, bool Moving, int? Traces, long? Spans, long? Bytes,
     double? OldestSeconds, long? Decided, long? Sampled, long? NotSampled, long? Dropped, long? Refused, int? Remembered);
 
-internal sealed record CopyJson(string Node, bool InSync);
+internal sealed record CopyJson(string Node, bool InSync, bool Stale);
 
 internal sealed record PendingTracesJson(string State, string Sort, int Limit, IReadOnlyList<PendingTraceJson> Traces);
 

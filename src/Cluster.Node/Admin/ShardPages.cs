@@ -121,7 +121,7 @@ internal sealed class ShardPages(AdminSources sources, PeerQuestions? peers, Tim
         shard,
         assignment.Primary.Node,
         assignment.Term,
-        [.. assignment.Replicas.Select(copy => new CopyJson(copy.Member.Node, copy.InSync))],
+        [.. assignment.Replicas.Select(copy => new CopyJson(copy.Member.Node, copy.InSync, copy.IsStale))],
         standing.IsMoving(assignment));
 
     private static ShardJson Empty(int shard, string? primary, long term, IReadOnlyList<CopyJson> replicas, bool moving) =>

@@ -58,7 +58,7 @@ internal static class ClusterText
                 $"{shard.Id}",
                 shard.Primary ?? "none",
                 $"{shard.Term}",
-                shard.Replicas.Count == 0 ? "-" : string.Join(", ", shard.Replicas.Select(copy => copy.Node + (copy.InSync ? "" : " (filling)"))),
+                shard.Replicas.Count == 0 ? "-" : string.Join(", ", shard.Replicas.Select(copy => copy.Node + (copy.Stale ? " (stale)" : copy.InSync ? "" : " (filling)"))),
                 Number(shard.Traces),
                 Number(shard.Spans),
                 Number(shard.Bytes),

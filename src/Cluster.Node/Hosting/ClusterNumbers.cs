@@ -23,6 +23,7 @@ internal static class ClusterNumbers
             Promotions = runtime.Promotions,
             Moves = runtime.Moves,
             LostShards = runtime.EmptiedShards,
+            StalePromotions = runtime.StalePromotions,
             Budgets = runtime.Budgets,
         };
     }

@@ -55,6 +55,10 @@ internal static class ClusterMetrics
     internal static readonly MetricDefinition Lost = new(
         "actorsampling_shard_lost_total", MetricType.Counter, "{shards}", "Shards taken over empty, because every copy was lost.");
 
+    internal static readonly MetricDefinition StalePromotions = new(
+        "actorsampling_shard_stale_promotions_total", MetricType.Counter, "{shards}",
+        "Shards taken over with a stale copy, because every other was lost.");
+
     internal static readonly MetricDefinition Suspects = new(
         "actorsampling_shard_suspects_total", MetricType.Counter, "{shards}", "Copies that primaries here reported as not keeping up.");
 
@@ -100,8 +104,8 @@ internal static class ClusterMetrics
     public static IReadOnlyList<MetricDefinition> All { get; } =
     [
         Members, ConnectedPeers, IsCoordinator, AllocationVersion, LeaseRemaining, Fenced, UnownedShards, UncopiedShards, MovingShards,
-        Primaries, Copies, InSyncCopies, Promotions, Moves, Lost, Suspects, ReplicatedFrames, ReplicatedBytes, UnacknowledgedBytes, RepeatedFrames,
-        ForwardedFrames, ForwardedAgainFrames, LinkBytes, LinkReconnects, BudgetLeased, BudgetTaken, BudgetShortages,
+        Primaries, Copies, InSyncCopies, Promotions, Moves, Lost, StalePromotions, Suspects, ReplicatedFrames, ReplicatedBytes, UnacknowledgedBytes,
+        RepeatedFrames, ForwardedFrames, ForwardedAgainFrames, LinkBytes, LinkReconnects, BudgetLeased, BudgetTaken, BudgetShortages,
     ];
 
     /// <summary>Writes them as they are now.</summary>
@@ -130,6 +134,7 @@ internal static class ClusterMetrics
         writer.Single(Promotions, statistics.Promotions);
         writer.Single(Moves, statistics.Moves);
         writer.Single(Lost, statistics.LostShards);
+        writer.Single(StalePromotions, statistics.StalePromotions);
         writer.Single(Suspects, traffic.Suspects);
         Directions(writer, ReplicatedFrames, traffic.ReplicatedFramesOut, traffic.ReplicatedFramesIn);
         Directions(writer, ReplicatedBytes, traffic.ReplicatedBytesOut, traffic.ReplicatedBytesIn);

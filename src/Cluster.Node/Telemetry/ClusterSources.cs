@@ -41,6 +41,9 @@ public sealed record ClusterStatistics
     /// <summary>Shards that this node took over empty, because every copy was lost.</summary>
     public long LostShards { get; init; }
 
+    /// <summary>Shards of which this node as coordinator made a stale copy the primary, because every other was lost.</summary>
+    public long StalePromotions { get; init; }
+
     /// <summary>Bytes sent to other nodes.</summary>
     public long LinkBytesOut { get; init; }
 

@@ -5,7 +5,7 @@ namespace Cluster.Node.Telemetry;
 
 /// <summary>What one member holds.</summary>
 /// <param name="Primaries">Shards that it owns.</param>
-/// <param name="Copies">Copies beside the primaries of others, in sync or being filled.</param>
+/// <param name="Copies">Copies beside the primaries of others, in sync, being filled or stale.</param>
 /// <param name="InSync">Of these, in sync.</param>
 internal readonly record struct Holding(int Primaries, int Copies, int InSync);
 
@@ -69,7 +69,7 @@ internal sealed class ClusterStanding
     {
         foreach (ShardCopy copy in shard.Replicas)
         {
-            if (!copy.InSync)
+            if (copy.IsLearner)
             {
                 return true;
             }

@@ -45,6 +45,9 @@ internal sealed class AllocationDraft
     /// <summary>Shards that begin anew because nobody is left who had them.</summary>
     public int Emptied { get; set; }
 
+    /// <summary>Shards of which a stale copy becomes the primary because no other was left.</summary>
+    public int StalePromotions { get; set; }
+
     /// <summary>Who holds a shard.</summary>
     public ShardAssignment this[int shard]
     {
@@ -68,13 +71,16 @@ internal sealed class AllocationDraft
         && !_unknown.Contains(member.Node)
         && (_takenForDead.Count < MostTakenForDead || _takenForDead.Contains(member.Node));
 
+    /// <summary>Whether another run of its node is there in place of a run that has ended: what that one had in memory is gone for good.</summary>
+    public bool IsReplaced(MemberId member) => IsDead(member) && _alive.Keys.Any(other => other.Node == member.Node);
+
     /// <summary>A member that is alive; null for others.</summary>
     public Member? Find(MemberId member) => _alive.GetValueOrDefault(member);
 
     /// <summary>Shards that a member is primary of.</summary>
     public int PrimariesOf(MemberId member) => _primaries.GetValueOrDefault(member);
 
-    /// <summary>Shards that a member has copies of.</summary>
+    /// <summary>Shards that a member has copies of, but for stale ones.</summary>
     public int CopiesOf(MemberId member) => _copies.GetValueOrDefault(member);
 
     /// <summary>Whether this draft has changed a shard's primary already: a step changes it once at most.</summary>
@@ -95,7 +101,7 @@ internal sealed class AllocationDraft
         {
             foreach (ShardCopy copy in shard.Replicas)
             {
-                learners += copy.InSync ? 0 : 1;
+                learners += copy.IsLearner ? 1 : 0;
             }
         }
 
@@ -106,7 +112,7 @@ internal sealed class AllocationDraft
     public ShardAllocation ToAllocation() => new(Version, _shards);
 
     /// <summary>The step; null when nothing was changed.</summary>
-    public AllocationStep? ToStep() => _changed ? new AllocationStep(ToAllocation(), _takenForDead, Emptied) : null;
+    public AllocationStep? ToStep() => _changed ? new AllocationStep(ToAllocation(), _takenForDead, Emptied, StalePromotions) : null;
 
     private void Count(ShardAssignment shard, int by)
     {
@@ -117,7 +123,7 @@ internal sealed class AllocationDraft
 
         foreach (ShardCopy copy in shard.Replicas)
         {
-            _copies[copy.Member] = _copies.GetValueOrDefault(copy.Member) + by;
+            _copies[copy.Member] = _copies.GetValueOrDefault(copy.Member) + (copy.IsStale ? 0 : by);
         }
     }
 }

@@ -7,17 +7,26 @@ namespace Cluster.Sharding.Coordination;
 /// Finds the next allocation: one step from what is, to where everything should be. A synchronous state machine; used by one thread at a time.
 /// </summary>
 /// <remarks>
-/// A shard, with one copy wanted (a star is a copy in sync; P, Q, R are members):
+/// A shard, with one copy wanted (a star is a copy in sync, an exclamation mark a stale one; P, Q, R are members):
 /// <code>
 ///  P            ──fill──►  P, Q        ──caught up──►  P, Q*                              filled
 ///  P, Q*        ──fill──►  P, Q*, R    ──caught up──►  P, Q*, R*  ──swap──►  R, Q*        moved, term + 1
-///  P, Q*        ──P dead──►  Q  (term + 1)             P, Q*  ──Q dead or suspect──►  P
+///  P, Q*, R*    ──P dead──►  Q, R*  (term + 1)         P, Q*, R*  ──Q dead or suspect──►  P, R*
+///
+///  P, Q*        ──P dead──►  Q, P!  (term + 1)         the last one is kept
+///  P, Q*        ──Q dead or suspect──►  P, Q!
+///  P, Q!        ──fill──►  P, Q!, R    ──caught up──►  P, R*
+///  P, Q!        ──P dead, for one lease's time──►  Q  (term + 1)
+///  P, Q!        ──released, nobody else──►  P, Q       filled anew
 ///  P, Q         ──P dead, for one lease's time──►  R, empty (term + 1)
 /// </code>
 /// Invariants of each step: a copy is never with its primary, nor two on one member; the term rises exactly when the primary changes; whoever becomes
-/// primary was a copy in sync before, unless the shard begins empty; a shard with a live copy in sync never begins empty; a copy in sync is given
-/// up only when it is dead or suspect, or enough others are in sync; at most <see cref="ClusterControlOptions.MovesInFlight"/> learners are
-/// made.
+/// primary was a copy in sync before, or a stale one if no other holder has been alive for a lease's time, unless the shard begins empty; a shard
+/// with a live copy in sync, or a live stale one, never begins empty; a copy in sync is given up only when it is dead or suspect, or enough others
+/// are in sync, and the last one only becomes stale. So does a primary whose place is taken when it is dead, unless a copy is in sync beside the
+/// next one. A stale copy is there only while none is in sync, and while no other run of its node is known; its member may be given a learner in its
+/// place, or leave, once the primary has said that it goes on without it. At most <see cref="ClusterControlOptions.MovesInFlight"/> learners
+/// are made.
 /// What is remembered between steps only delays them: where everything should be (found anew when the members change), since when a shard is
 /// without a holder, since when a copy is a learner, and where copies have failed.
 /// </remarks>
@@ -34,6 +43,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
     private readonly Dictionary<int, (uint Term, long SinceWhen)> _tooManySince = [];
     private readonly Dictionary<(int Shard, uint Term, ShardCopy Learner), long> _learnsSince = [];
     private readonly Dictionary<(int Shard, MemberId Member), long> _avoidUntil = [];
+    private Dictionary<(int Shard, MemberId Member), CopyState> _said = [];
     private IReadOnlyList<Member> _targetMembers = [];
     private ShardTarget[]? _targets;
 
@@ -66,7 +76,8 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
             _learnsSince.Remove(learner);
         }
 
-        Tend(draft, ReadReports(current, reports), now);
+        _said = ReadReports(current, reports);
+        Tend(draft, now);
         if (_targets is null || !members.SequenceEqual(_targetMembers))
         {
             _targets = ShardAllocationStrategy.Compute(members, draft.ToAllocation(), options.Replicas);
@@ -113,7 +124,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
     }
 
     /// <summary>Safety first: shards without a primary, dead and suspect copies, copies that have caught up.</summary>
-    private void Tend(AllocationDraft draft, Dictionary<(int Shard, MemberId Member), CopyState> states, long now)
+    private void Tend(AllocationDraft draft, long now)
     {
         for (int i = 0; i < draft.ShardCount; i++)
         {
@@ -132,8 +143,15 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
             List<ShardCopy>? copies = null;
             foreach (ShardCopy copy in shard.Replicas)
             {
-                CopyState state = states.GetValueOrDefault((i, copy.Member));
-                if (draft.IsDead(copy.Member))
+                CopyState state = _said.GetValueOrDefault((i, copy.Member));
+                if (copy.IsStale)
+                {
+                    if (IsOver(draft, i, copy))
+                    {
+                        (copies ??= [.. shard.Replicas]).Remove(copy);
+                    }
+                }
+                else if (draft.IsDead(copy.Member))
                 {
                     draft.TakeForDead(copy.Member);
                     (copies ??= [.. shard.Replicas]).Remove(copy);
@@ -143,7 +161,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
                     _avoidUntil[(i, copy.Member)] = now + 3 * _patience;
                     (copies ??= [.. shard.Replicas]).Remove(copy);
                 }
-                else if (state == CopyState.CaughtUp && !copy.InSync)
+                else if (state == CopyState.CaughtUp && copy.IsLearner)
                 {
                     copies ??= [.. shard.Replicas];
                     copies[copies.IndexOf(copy)] = copy with { InSync = true };
@@ -152,42 +170,80 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
 
             if (copies is not null)
             {
+                if (copies.Exists(copy => copy.InSync))
+                {
+                    copies.RemoveAll(copy => copy.IsStale);
+                }
+                else
+                {
+                    // The primary may be dead already, with its lease still lasting: then these are the last that have everything.
+                    copies.AddRange(Keep(draft, shard.Replicas));
+                }
+
                 draft[i] = shard with { Replicas = copies };
             }
         }
     }
+
+    /// <summary>Of copies that are given up those that were in sync, as stale ones, if their memory may still be there.</summary>
+    private static IEnumerable<ShardCopy> Keep(AllocationDraft draft, IEnumerable<ShardCopy> copies) => copies
+        .Where(copy => copy.InSync && !draft.IsReplaced(copy.Member))
+        .Select(copy => copy with { InSync = false, IsStale = true });
+
+    /// <summary>Whether a stale copy is of no use any more though no other is in sync.</summary>
+    private bool IsOver(AllocationDraft draft, int i, ShardCopy stale)
+    {
+        if (draft.IsReplaced(stale.Member))
+        {
+            draft.TakeForDead(stale.Member);
+            return true;
+        }
+
+        return IsReleased(i, stale.Member) && (options.Replicas == 0 || draft.Find(stale.Member) is { Leaving: true });
+    }
+
+    /// <summary>Whether a shard's primary is alive and goes on without a stale copy.</summary>
+    private bool IsReleased(int i, MemberId member) => _said.GetValueOrDefault((i, member)) == CopyState.Released;
 
     private static bool IsIn(ShardAllocation allocation, (int Shard, uint Term, ShardCopy Learner) learner) =>
         allocation[learner.Shard].Term == learner.Term && allocation[learner.Shard].CopyOn(learner.Learner.Member) == learner.Learner;
 
     /// <summary>Whether a copy has been a learner of this primary, as far as this planner has seen, for longer than any fill takes.</summary>
     private bool LearnsForTooLong(int i, uint term, ShardCopy copy, long now) =>
-        !copy.InSync && !_learnsSince.TryAdd((i, term, copy), now) && now - _learnsSince[(i, term, copy)] >= LearnerPatience;
+        copy.IsLearner && !_learnsSince.TryAdd((i, term, copy), now) && now - _learnsSince[(i, term, copy)] >= LearnerPatience;
 
     /// <summary>The primary is dead: a copy in sync takes its place, the one whose member has least to do.</summary>
     private static void Promote(AllocationDraft draft, int i)
     {
         ShardAssignment shard = draft[i];
-        ShardCopy? best = shard.Replicas
-            .Where(copy => copy.InSync && draft.IsAlive(copy.Member))
-            .OrderBy(copy => draft.Find(copy.Member)!.Leaving)
-            .ThenBy(copy => (draft.PrimariesOf(copy.Member) + 1) / draft.Find(copy.Member)!.Capacity)
-            .FirstOrDefault();
-        if (best is null)
+        if (FindBest(draft, shard.Replicas.Where(copy => copy.InSync)) is not { } best)
         {
             return;
         }
 
         draft.TakeForDead(shard.Primary);
-        List<ShardCopy> rest = [.. shard.Replicas.Where(copy => copy != best)];
-        foreach (ShardCopy copy in rest.Where(copy => draft.IsDead(copy.Member)))
+        List<ShardCopy> others = [.. shard.Replicas.Where(copy => copy != best)];
+        foreach (ShardCopy copy in others.Where(copy => draft.IsDead(copy.Member)))
         {
             draft.TakeForDead(copy.Member);
         }
 
-        rest.RemoveAll(copy => draft.IsDead(copy.Member));
+        List<ShardCopy> rest = [.. others.Where(copy => !draft.IsDead(copy.Member))];
+        if (!rest.Exists(copy => copy.InSync))
+        {
+            // Who lost only a lease has everything too, until the next primary, which is the only one now, goes on without it.
+            rest.AddRange(Keep(draft, others.Append(new ShardCopy(shard.Primary, draft.Version, InSync: true))));
+        }
+
         draft[i] = new ShardAssignment(best.Member, shard.Term + 1, rest);
     }
+
+    /// <summary>Of copies those on living members, of these the one whose member has least to do.</summary>
+    private static ShardCopy? FindBest(AllocationDraft draft, IEnumerable<ShardCopy> copies) => copies
+        .Where(copy => draft.IsAlive(copy.Member))
+        .OrderBy(copy => draft.Find(copy.Member)!.Leaving)
+        .ThenBy(copy => (draft.PrimariesOf(copy.Member) + 1) / draft.Find(copy.Member)!.Capacity)
+        .FirstOrDefault();
 
     /// <summary>One shard's way to where it should be, but for new learners.</summary>
     private void Settle(AllocationDraft draft, int i, long now)
@@ -207,8 +263,22 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
         }
         else if (draft.IsDead(shard.Primary) && shard.Replicas.All(copy => !copy.InSync || draft.IsDead(copy.Member)))
         {
-            // A node whose lease has ended may come back with what it has in memory.
-            if (_orphanSince.TryAdd(i, now) || now - _orphanSince[i] < _patience || !Begin(draft, i))
+            // A node whose lease has ended may come back with what it has in memory: a primary with more than a stale copy.
+            if (_orphanSince.TryAdd(i, now) || now - _orphanSince[i] < _patience)
+            {
+                return;
+            }
+
+            if (FindBest(draft, shard.Replicas.Where(copy => copy.IsStale)) is { } stale)
+            {
+                draft[i] = new ShardAssignment(stale.Member, shard.Term + 1, []);
+                draft.StalePromotions++;
+            }
+            else if (Begin(draft, i))
+            {
+                draft.Emptied++;
+            }
+            else
             {
                 return;
             }
@@ -219,7 +289,6 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
                 draft.TakeForDead(copy.Member);
             }
 
-            draft.Emptied++;
             _orphanSince.Remove(i);
         }
     }
@@ -293,7 +362,8 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
         bool isReached = !moves && goal.Count == size && goal.TrueForAll(member => shard.CopyOn(member) is { InSync: true });
         isReached = HasWaited(i, shard, isReached && shard.Replicas.Any(copy => copy.InSync && !goal.Contains(copy.Member)), now);
         bool isSafe = shard.Replicas.Count(copy => copy.InSync) >= wanted;
-        List<ShardCopy> rest = [.. shard.Replicas.Where(copy => goal.Contains(copy.Member) || !(copy.InSync ? isReached : isSafe))];
+        List<ShardCopy> rest = [.. shard.Replicas
+            .Where(copy => copy.IsStale || goal.Contains(copy.Member) || !(copy.InSync ? isReached : isSafe))];
         if (rest.Count < shard.Replicas.Count)
         {
             draft[i] = shard with { Replicas = rest };
@@ -333,7 +403,7 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
                     continue;
                 }
 
-                int copies = draft[i].Replicas.Count;
+                int copies = draft[i].Replicas.Count(copy => !copy.IsStale);
                 int wanted = _targets![i].Copies.Count;
                 int most = urgency switch
                 {
@@ -353,12 +423,12 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
     {
         ShardAssignment shard = draft[i];
         List<ShardCopy> added = [.. Goal(draft, i, out _, out _)
-            .Where(member => shard.CopyOn(member) is null)
+            .Where(member => shard.CopyOn(member) is null or { IsStale: true })
             .Take(most)
             .Select(member => new ShardCopy(member, draft.Version, InSync: false))];
         if (added.Count > 0)
         {
-            draft[i] = shard with { Replicas = [.. shard.Replicas, .. added] };
+            draft[i] = shard with { Replicas = [.. shard.Replicas.Where(copy => !added.Exists(next => next.Member == copy.Member)), .. added] };
         }
 
         return added.Count;
@@ -380,7 +450,10 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
         }
 
         size = most;
-        IEnumerable<MemberId> present = shard.Replicas.OrderByDescending(copy => copy.InSync).Select(copy => copy.Member);
+        IEnumerable<MemberId> present = shard.Replicas
+            .Where(copy => !copy.IsStale)
+            .OrderByDescending(copy => copy.InSync)
+            .Select(copy => copy.Member);
         Add(stays ? target.Copies : present);
         Add(stays ? present : target.Copies);
         if (goal.Count < most)
@@ -390,8 +463,17 @@ internal sealed class AllocationPlanner(ClusterControlOptions options)
 
         return goal;
 
-        bool May(MemberId member) =>
-            member != shard.Primary && draft.IsAlive(member) && (shard.CopyOn(member) is not null || !_avoidUntil.ContainsKey((i, member)));
+        bool May(MemberId member) => member != shard.Primary && draft.IsAlive(member) && shard.CopyOn(member) switch
+        {
+            null => !_avoidUntil.ContainsKey((i, member)),
+
+            // To fill it gives up what it has: not while another one is being filled, or may be.
+            { IsStale: true } => IsReleased(i, member)
+                && !_avoidUntil.ContainsKey((i, member))
+                && !shard.Replicas.Any(copy => copy.IsLearner)
+                && !draft.Hosts.Any(host => shard.CopyOn(host.Id) is null && May(host.Id)),
+            _ => true,
+        };
 
         void Add(IEnumerable<MemberId> candidates)
         {

@@ -6,4 +6,5 @@ namespace Cluster.Sharding.Coordination;
 /// <param name="Next">One version higher.</param>
 /// <param name="TakenForDead">Names of nodes whose runs were taken for dead: their records must be as they were read.</param>
 /// <param name="Emptied">Shards that begin anew because nobody is left who had them.</param>
-internal sealed record AllocationStep(ShardAllocation Next, IReadOnlySet<string> TakenForDead, int Emptied);
+/// <param name="StalePromotions">Shards of which a stale copy becomes the primary because no other was left.</param>
+internal sealed record AllocationStep(ShardAllocation Next, IReadOnlySet<string> TakenForDead, int Emptied, int StalePromotions);

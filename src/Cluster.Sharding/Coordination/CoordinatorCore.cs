@@ -22,10 +22,15 @@ internal sealed class CoordinatorCore(
     private readonly AllocationPlanner _planner = new(options);
     private long _seenRevision;
     private long _lookAt;
-    private int _emptied;
+    private AllocationStep? _committing;
 
     /// <summary>Shards that this coordinator had begin anew, since nobody was left who had them: what was in them is lost.</summary>
     public long EmptiedShards { get; private set; }
+
+    /// <summary>
+    /// Shards of which this coordinator made a stale copy the primary, since no other was left: what was acknowledged without it is lost, if anything was.
+    /// </summary>
+    public long StalePromotions { get; private set; }
 
     /// <summary>Does what is due.</summary>
     public void Step(long now)
@@ -45,7 +50,7 @@ internal sealed class CoordinatorCore(
         _lookAt = now + LookPause;
         if (_planner.Next(view.Allocation, view.Members, view.Unknown, view.Reports, now) is { } step)
         {
-            _emptied = step.Emptied;
+            _committing = step;
             Commit(step, now);
         }
     }
@@ -59,7 +64,12 @@ internal sealed class CoordinatorCore(
             return false;
         }
 
-        EmptiedShards += revision > 0 ? _emptied : 0;
+        if (revision > 0)
+        {
+            EmptiedShards += _committing!.Emptied;
+            StalePromotions += _committing.StalePromotions;
+        }
+
         return true;
     }
 

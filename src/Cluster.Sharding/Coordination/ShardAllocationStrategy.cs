@@ -18,6 +18,7 @@ internal readonly record struct ShardTarget(MemberId Primary, IReadOnlyList<Memb
 /// <item>A member that leaves, or holds no shards, gets nothing. If nobody else is there, everything stays.</item>
 /// <item>A copy is never with its primary, nor two on one member; in another zone, where that is possible within the shares.</item>
 /// <item>A primary that has to move goes to a member that has a copy already, if that one has room.</item>
+/// <item>A stale copy is none here.</item>
 /// </list>
 /// </remarks>
 internal static class ShardAllocationStrategy
@@ -50,7 +51,7 @@ internal static class ShardAllocationStrategy
         {
             primaries[i] = places.GetValueOrDefault(current[i].Primary, -1);
             copies[i] = [.. current[i].Replicas
-                .Where(copy => places.ContainsKey(copy.Member))
+                .Where(copy => !copy.IsStale && places.ContainsKey(copy.Member))
                 .OrderByDescending(copy => copy.InSync)
                 .Select(copy => places[copy.Member])];
         }
@@ -143,7 +144,8 @@ internal static class ShardAllocationStrategy
         {
             ShardAssignment shard = current[i];
             targets[i] = new ShardTarget(
-                alive.Contains(shard.Primary) ? shard.Primary : default, [.. shard.Replicas.Select(copy => copy.Member).Where(alive.Contains)]);
+                alive.Contains(shard.Primary) ? shard.Primary : default,
+                [.. shard.Replicas.Where(copy => !copy.IsStale && alive.Contains(copy.Member)).Select(copy => copy.Member)]);
         }
 
         return targets;

@@ -24,4 +24,10 @@ public enum CopyState
 
     /// <summary>It does not answer in time. The coordinator takes it off the shard; until then the primary goes on waiting for it.</summary>
     Suspect = 2,
+
+    /// <summary>
+    /// The primary of this term follows an allocation in which the copy is stale, and goes on without it. From then on the coordinator may have
+    /// another copy filled in its place.
+    /// </summary>
+    Released = 3,
 }

@@ -60,6 +60,9 @@ public sealed class ClusterControl : IClusterControlEffects, IAsyncDisposable
     /// <summary>Shards that this node as coordinator had begin empty, since nobody was left who had them.</summary>
     public long EmptiedShards => _core.EmptiedShards;
 
+    /// <summary>Shards of which this node as coordinator made a stale copy the primary, since no other was left.</summary>
+    public long StalePromotions => _core.StalePromotions;
+
     /// <summary>What this node's primaries now say of their copies: all of it. The list must not change any more.</summary>
     public void SetReports(IReadOnlyList<ShardReport> reports) => Post(now => _core.SetReports(reports, now));
 

@@ -54,6 +54,9 @@ internal sealed class ClusterControlCore
     /// <summary>Shards that this node as coordinator had begin empty, since nobody was left who had them.</summary>
     public long EmptiedShards => _coordinator.EmptiedShards;
 
+    /// <summary>Shards of which this node as coordinator made a stale copy the primary, since no other was left.</summary>
+    public long StalePromotions => _coordinator.StalePromotions;
+
     /// <summary>Begins to join.</summary>
     public void Start(long now) => Step(now);
 

@@ -98,14 +98,14 @@ internal static class StoredDocuments
                 shard.Term,
                 shard.Replicas.Count == 0
                     ? null
-                    : [.. shard.Replicas.Select(copy => new CopyDocument(PlaceOf(copy.Member), copy.Since, copy.InSync))],
+                    : [.. shard.Replicas.Select(copy => new CopyDocument(PlaceOf(copy.Member), copy.Since, copy.InSync, copy.IsStale ? true : null))],
                 shard.FromNothing ? true : null);
         }
 
         return Write(new AllocationDocument(allocation.Version, [.. members], shards), DocumentContext.Default.AllocationDocument);
     }
 
-    /// <summary>An allocation of so many shards, in which no shard has two copies on one member.</summary>
+    /// <summary>An allocation of so many shards, in which no shard has two copies on one member, and no copy is in sync and stale.</summary>
     public static ShardAllocation? ReadAllocation(ReadOnlyMemory<byte> value, int shardCount)
     {
         AllocationDocument? document = Read(value, DocumentContext.Default.AllocationDocument);
@@ -180,7 +180,7 @@ internal static class StoredDocuments
         List<ShardCopy> copies = new(documents.Length);
         foreach (CopyDocument? copy in documents)
         {
-            if (copy is null || copy.Member < 0 || copy.Member >= members.Length)
+            if (copy is null || copy.Member < 0 || copy.Member >= members.Length || (copy.InSync && copy.IsStale == true))
             {
                 return null;
             }
@@ -191,7 +191,7 @@ internal static class StoredDocuments
                 return null;
             }
 
-            copies.Add(new ShardCopy(member, copy.Since, copy.InSync));
+            copies.Add(new ShardCopy(member, copy.Since, copy.InSync, copy.IsStale == true));
         }
 
         return new ShardAssignment(primary, document.Term, copies, document.FromNothing == true);
@@ -226,12 +226,18 @@ internal static class StoredDocuments
             ? new MemberId(node, number)
             : null;
 
-    private static string Name(CopyState state) => state == CopyState.CaughtUp ? "caughtUp" : "suspect";
+    private static string Name(CopyState state) => state switch
+    {
+        CopyState.CaughtUp => "caughtUp",
+        CopyState.Suspect => "suspect",
+        _ => "released",
+    };
 
     private static CopyState? State(string? name) => name switch
     {
         "caughtUp" => CopyState.CaughtUp,
         "suspect" => CopyState.Suspect,
+        "released" => CopyState.Released,
         _ => null,
     };
 }
@@ -264,7 +270,7 @@ internal sealed record AllocationDocument(long Version, MemberIdDocument?[]? Mem
 internal sealed record AssignmentDocument(int Primary, uint Term, CopyDocument?[]? Copies, bool? FromNothing = null);
 
 /// <summary>See <see cref="ShardCopy"/>.</summary>
-internal sealed record CopyDocument(int Member, long Since, bool InSync);
+internal sealed record CopyDocument(int Member, long Since, bool InSync, bool? IsStale = null);
 
 /// <summary>See <see cref="StoreKeys.ReportsOf"/>; the node's name is in the key.</summary>
 internal sealed record ReportsDocument(string? Incarnation, ReportDocument?[]? Reports);

@@ -84,6 +84,9 @@ public sealed class ClusterRuntime : IPeerHandler, IPeerSender, IQuestionHandler
     /// <summary>Shards that this node as coordinator had begin empty.</summary>
     public long EmptiedShards => _control?.EmptiedShards ?? 0;
 
+    /// <summary>Shards of which this node as coordinator made a stale copy the primary.</summary>
+    public long StalePromotions => _control?.StalePromotions ?? 0;
+
     /// <summary>Shards of which a copy here became the primary because the one before was lost.</summary>
     public long Promotions => Volatile.Read(ref _promotions);
 

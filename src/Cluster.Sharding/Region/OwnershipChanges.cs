@@ -31,7 +31,7 @@ internal readonly record struct OwnershipChanges(int Promotions, int Moves)
             }
             else if (now.Primary == after.Self && !now.FromNothing)
             {
-                // Not from nothing: there was a copy in sync here, even if that came about between the two snapshots.
+                // Not from nothing: there was a copy in sync here, or a stale one, even if that came about between the two snapshots.
                 promotions++;
             }
         }

@@ -19,7 +19,7 @@ namespace Cluster.Sharding.Replication;
 /// </code>
 /// Invariants: items of a stream are taken in order of position, each once; an item of a lower term is never taken, and one of a higher term only
 /// if it is a Begin; the log's indices rise; complete means that everything that was acknowledged is here, and that nothing
-/// is acknowledged without this copy before an allocation without it. Used by one thread at a time.
+/// is acknowledged without this copy before an allocation without it, or in which it is stale. Used by one thread at a time.
 /// </summary>
 internal sealed class ShardCopyCore : IDisposable
 {
@@ -54,7 +54,7 @@ internal sealed class ShardCopyCore : IDisposable
     public uint Term { get; private set; }
 
     /// <summary>Which stay of the copy on this member.</summary>
-    public long Since { get; }
+    public long Since { get; private set; }
 
     /// <summary>Whether everything that was acknowledged is here.</summary>
     public bool IsComplete { get; private set; }
@@ -65,7 +65,7 @@ internal sealed class ShardCopyCore : IDisposable
     /// <summary>The decisions, for inspection.</summary>
     public DecisionCache Decisions => _decisions;
 
-    /// <summary>What was the primary until now goes on as a copy: it has everything that was acknowledged.</summary>
+    /// <summary>What was the primary until now goes on as a copy: it has everything that was acknowledged in its term.</summary>
     /// <param name="last">The primary of the term that is over; given up.</param>
     /// <param name="assignment">The shard's by the allocation.</param>
     /// <param name="since">Which stay this is.</param>
@@ -85,9 +85,10 @@ internal sealed class ShardCopyCore : IDisposable
         return copy;
     }
 
-    /// <summary>The allocation says that the shard has this term.</summary>
-    public void Follow(uint term)
+    /// <summary>The allocation says that the shard has this term, and this copy is this stay.</summary>
+    public void Follow(uint term, long since)
     {
+        Since = since;
         if (term > Term)
         {
             Term = term;

@@ -19,7 +19,7 @@ namespace Cluster.Sharding.Replication;
 ///   verdicts --appended--> waiting --index committed, authority, room in the exporters--> in effect
 /// </code>
 /// Invariants: an index is committed when it is in the log of every copy that counts: in sync by the allocation, or joined; a copy that counts
-/// counts until an allocation without it; what is committed never becomes less; nothing of this term is sent but Begin until every copy
+/// counts until an allocation without it, or in which it is stale; what is committed never becomes less; nothing of this term is sent but Begin until every copy
 /// that was in sync when the term began has answered it, so that logs never differ below the lower of their last indices; answers
 /// and effects take place in order of index. On a node alone (logs do not keep whole frames) everything is committed at once.
 /// Used by one thread at a time.
@@ -44,6 +44,7 @@ internal sealed class ShardPrimaryCore : IDisposable
     private readonly List<ulong> _ended = [];
     private readonly List<TraceId> _exported = [];
     private CopyStream[] _streams = [];
+    private ShardCopy[] _stale = [];
     private int _inSync;
     private long _waitingBytes;
     private long _sinceTrim;
@@ -264,10 +265,15 @@ internal sealed class ShardPrimaryCore : IDisposable
                 reports.Add(new ShardReport(Core.Id, Core.Term, stream.Member, stream.Since, CopyState.CaughtUp));
             }
         }
+
+        foreach (ShardCopy stale in _stale)
+        {
+            reports.Add(new ShardReport(Core.Id, Core.Term, stale.Member, stale.Since, CopyState.Released));
+        }
     }
 
     /// <summary>
-    /// This term is over by plan, and what is here becomes a copy in sync. Whoever waits is told so; only <see cref="Dispose"/> may follow.
+    /// This term is over, and what is here goes on in another one. Whoever waits is told so; only <see cref="Dispose"/> may follow.
     /// </summary>
     public (ShardLog Log, DecisionCache Decisions) Demote(long now)
     {
@@ -321,17 +327,15 @@ internal sealed class ShardPrimaryCore : IDisposable
     /// <param name="now">Monotonic milliseconds.</param>
     private void SetCopies(ShardAssignment assignment, bool continues, long now)
     {
-        CopyStream[] streams = new CopyStream[_whole ? assignment.Replicas.Count : 0];
-        _inSync = 0;
-        for (int i = 0; i < assignment.Replicas.Count; i++)
+        ShardCopy[] copies = [.. assignment.Replicas.Where(copy => !copy.IsStale)];
+        CopyStream[] streams = new CopyStream[_whole ? copies.Length : 0];
+        _stale = [.. assignment.Replicas.Where(copy => copy.IsStale)];
+        _inSync = copies.Count(copy => copy.InSync);
+        for (int i = 0; i < streams.Length; i++)
         {
-            ShardCopy copy = assignment.Replicas[i];
-            _inSync += copy.InSync ? 1 : 0;
-            if (_whole)
-            {
-                streams[i] = Find(copy.Member, copy.Since) ?? new CopyStream(Core, copy, !(continues && copy.InSync), _timeout, _effects, _services.Statistics, now);
-                streams[i].IsInSync = copy.InSync;
-            }
+            ShardCopy copy = copies[i];
+            streams[i] = Find(copy.Member, copy.Since) ?? new CopyStream(Core, copy, !(continues && copy.InSync), _timeout, _effects, _services.Statistics, now);
+            streams[i].IsInSync = copy.InSync;
         }
 
         GiveUp(_streams.Except(streams));

@@ -1,7 +1,9 @@
 using Cluster.Messages.Sharding;
 using Cluster.Messages.Transport;
 using Cluster.Sharding.Coordination;
+using Cluster.Sharding.Log;
 using Cluster.Sharding.Replication;
+using Cluster.Sharding.Traces;
 
 namespace Cluster.Sharding.Shards;
 
@@ -14,8 +16,10 @@ namespace Cluster.Sharding.Shards;
 ///       |  ^                                            |                                                              |
 ///       |  +------- allocation: not here, or a new stay +                                                              |
 ///       +-- allocation: primary here (empty) --> primary ---- a higher term, not here -> (nothing), or a new copy ----+
-///                                                     +------ a higher term, copy here, in sync -> copy, complete: a planned move
+///                                                     +------ a higher term, copy here, in sync or stale -> copy, complete
 /// </code>
+/// A copy that becomes stale stays as it is: the same stay, to which nobody sends anything. Allocations may be missed: whoever has everything of a
+/// term, and was promoted or replaced in one that it missed, goes on with what it has.
 /// Invariants: a shard is here as primary, as copy, or not at all; a primary's term is the allocation's; allocations only become newer; when the
 /// lease may have ended nothing is answered with success, nothing is decided and nothing is exported. Used by one thread at a time.
 /// </summary>
@@ -285,7 +289,13 @@ internal sealed class ShardHostCore : IDisposable
             }
 
             ShardCore? core = null;
-            if (_copyOf[shard] is { IsComplete: true } complete && !assignment.FromNothing)
+            if (primary is not null && !assignment.FromNothing)
+            {
+                // Promoted back before it read that another was the primary.
+                (ShardLog log, DecisionCache decisions) = primary.Demote(now);
+                core = ShardCore.Replay(shard, assignment.Term, _services, log, decisions, now);
+            }
+            else if (_copyOf[shard] is { IsComplete: true } complete && !assignment.FromNothing)
             {
                 core = complete.Promote(assignment.Term, now);
             }
@@ -297,13 +307,14 @@ internal sealed class ShardHostCore : IDisposable
         }
 
         ShardCopy? here = assignment.CopyOn(_self);
-        if (here is not null && _copyOf[shard] is { } copy && copy.Since == here.Since)
+        if (here is not null && _copyOf[shard] is { } copy && (copy.Since == here.Since || (copy.IsComplete && !here.IsLearner)))
         {
-            copy.Follow(assignment.Term);
+            // Another stay without having been filled: it was promoted and replaced before it read either.
+            copy.Follow(assignment.Term, here.Since);
             return;
         }
 
-        if (here is { InSync: true } && primary is not null)
+        if (here is { IsLearner: false } && primary is not null)
         {
             ShardCopyCore kept = ShardCopyCore.Demote(primary, assignment, here.Since, _services, _effects, now);
             Drop(shard);

@@ -65,6 +65,7 @@ internal sealed class FakeCluster : IClusterView
         Promotions = 4,
         Moves = 5,
         LostShards = 6,
+        StalePromotions = 17,
         LinkBytesOut = 7000,
         LinkBytesIn = 8000,
         LinkReconnects = 9,

@@ -108,6 +108,17 @@ public sealed class ClusterCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Shards_StaleCopy_IsShownAsStale()
+    {
+        ShardCopy stale = FakeCluster.OwnShard.Replicas[0] with { InSync = false, IsStale = true };
+        _admin.Cluster.Allocate(FakeCluster.OwnShard with { Replicas = [stale] }, FakeCluster.OwnShard);
+
+        Assert.Equal(0, await _shell.RunAsync("cluster", "shards"));
+        Assert.Contains(
+            "    0  node-1      3  node-2 (stale)       1      1    100\n", _shell.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Shards_NodeAlone_AreItsOwn()
     {
         using AdminFixture alone = new();

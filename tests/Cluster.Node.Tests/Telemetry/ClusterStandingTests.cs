@@ -39,6 +39,15 @@ public sealed class ClusterStandingTests
     }
 
     [Fact]
+    public void Count_StaleCopy_IsACopyThatIsNotInSyncNorFilled()
+    {
+        ClusterStanding standing = Standing(new ShardAssignment(A, 1, [new ShardCopy(B, 1, false, IsStale: true)]));
+
+        Assert.Equal(new Holding(0, 1, 0), standing.Of(B));
+        Assert.Equal((0, 1, 0), (standing.Unowned, standing.WithoutInSyncCopy, standing.Moving));
+    }
+
+    [Fact]
     public void Count_PrimaryThatLeaves_Moves()
     {
         ShardAllocation allocation = new(1, [new ShardAssignment(A, 1, [new ShardCopy(B, 1, true)])]);

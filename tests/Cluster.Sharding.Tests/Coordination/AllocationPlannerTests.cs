@@ -120,9 +120,9 @@ public sealed class AllocationPlannerTests
         string copy = before.Replicas[0].Member.Node;
         planner.Say(0, copy, CopyState.Suspect);
         planner.Step();
-        ShardCopy learner = Assert.Single(planner.Allocation[0].Replicas);
+        ShardCopy learner = Assert.Single(planner.Allocation[0].Replicas, replica => !replica.IsStale);
         Assert.NotEqual(copy, learner.Member.Node);
-        Assert.Equal((planner.Allocation.Version, false), (learner.Since, learner.InSync));
+        Assert.Equal((planner.Allocation.Version, true), (learner.Since, learner.IsLearner));
         Assert.Equal(before.Term, planner.Allocation[0].Term);
 
         // Later it is tried again.
@@ -141,10 +141,11 @@ public sealed class AllocationPlannerTests
         int shard = planner.Allocation[0].Primary.Node == "a" ? 0 : 1;
         planner.Say(shard, "b", CopyState.Suspect);
         planner.Step();
+        planner.Release();
         planner.Run(29.9);
-        Assert.Empty(planner.Allocation[shard].Replicas);
+        Assert.True(Assert.Single(planner.Allocation[shard].Replicas).IsStale);
         planner.Run(0.3);
-        Assert.Single(planner.Allocation[shard].Replicas);
+        Assert.True(Assert.Single(planner.Allocation[shard].Replicas).IsLearner);
     }
 
     [Theory]
@@ -254,6 +255,7 @@ public sealed class AllocationPlannerTests
     [InlineData(3, 3)]
     public void Next_UnderRandomChanges_KeepsItsRulesAndSettles(int replicas, int minInSync)
     {
+        int stalePromotions = 0;
         for (int seed = 1; seed <= 40; seed++)
         {
             Random random = new(seed);
@@ -286,7 +288,10 @@ public sealed class AllocationPlannerTests
             // Another coordinator has nothing to change.
             planner.Planner = new AllocationPlanner(planner.Options);
             Assert.Null(planner.Step());
+            stalePromotions += planner.StalePromotions;
         }
+
+        Assert.True(replicas == 0 || stalePromotions > 0, "no stale copy was ever needed");
     }
 
     private static void Settle(PlannerHarness planner, params string[] members)
@@ -321,12 +326,15 @@ public sealed class AllocationPlannerTests
             case 4:
                 planner.Planner.Forget();
                 break;
-            case 5 or 6 or 7:
+            case 5 or 6:
                 planner.Fill();
+                break;
+            case 7:
+                planner.Release();
                 break;
             case 8:
                 int shard = random.Next(planner.Allocation.ShardCount);
-                foreach (ShardCopy copy in planner.Allocation[shard].Replicas.Where(_ => random.Next(2) == 0))
+                foreach (ShardCopy copy in planner.Allocation[shard].Replicas.Where(copy => !copy.IsStale && random.Next(2) == 0))
                 {
                     planner.Reports.Add(new ShardReport(shard, planner.Allocation[shard].Term, copy.Member, copy.Since, CopyState.Suspect));
                 }

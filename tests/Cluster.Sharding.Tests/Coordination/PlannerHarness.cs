@@ -34,6 +34,8 @@ internal sealed class PlannerHarness
 
     public int Emptied { get; private set; }
 
+    public int StalePromotions { get; private set; }
+
     public Member Join(string name, ulong incarnation = 1) =>
         Members[name] = new Member(new MemberId(name, incarnation), $"{name}:1");
 
@@ -50,8 +52,20 @@ internal sealed class PlannerHarness
         {
             ShardAssignment shard = Allocation[i];
             Reports.AddRange(shard.Replicas
-                .Where(copy => !copy.InSync && IsAlive(copy.Member) && IsAlive(shard.Primary))
+                .Where(copy => copy.IsLearner && IsAlive(copy.Member) && IsAlive(shard.Primary))
                 .Select(copy => new ShardReport(i, shard.Term, copy.Member, copy.Since, CopyState.CaughtUp)));
+        }
+    }
+
+    /// <summary>Every primary that is alive goes on without its stale copies, and says so.</summary>
+    public void Release()
+    {
+        for (int i = 0; i < Allocation.ShardCount; i++)
+        {
+            ShardAssignment shard = Allocation[i];
+            Reports.AddRange(shard.Replicas
+                .Where(copy => copy.IsStale && IsAlive(shard.Primary))
+                .Select(copy => new ShardReport(i, shard.Term, copy.Member, copy.Since, CopyState.Released)));
         }
     }
 
@@ -76,13 +90,14 @@ internal sealed class PlannerHarness
         {
             Allocation = step.Next;
             Emptied += step.Emptied;
+            StalePromotions += step.StalePromotions;
             Reports.RemoveAll(report => Allocation[report.Shard].Term != report.Term || Allocation[report.Shard].CopyOn(report.Member) is null);
         }
 
         return step;
     }
 
-    /// <summary>Steps, learners catching up each time, until there is nothing to do.</summary>
+    /// <summary>Steps, learners catching up and stale copies being released each time, until there is nothing to do.</summary>
     /// <returns>How many steps it took.</returns>
     public int Settle()
     {
@@ -90,6 +105,7 @@ internal sealed class PlannerHarness
         {
             Assert.True(steps < 10 * Allocation.ShardCount + 100, "it does not come to rest");
             Fill();
+            Release();
             Now += 100;
             if (Step() is null)
             {
@@ -117,7 +133,7 @@ internal sealed class PlannerHarness
         Enumerable.Range(0, Allocation.ShardCount).Count(i => Allocation[i].Replicas.Any(copy => copy.Member.Node == name));
 
     public int Learners(ShardAllocation allocation) =>
-        Enumerable.Range(0, allocation.ShardCount).Sum(i => allocation[i].Replicas.Count(copy => !copy.InSync));
+        Enumerable.Range(0, allocation.ShardCount).Sum(i => allocation[i].Replicas.Count(copy => copy.IsLearner));
 
     public bool IsAlive(MemberId id) => !id.IsNone && Members.TryGetValue(id.Node, out Member? member) && member.Id == id;
 
@@ -142,18 +158,26 @@ internal sealed class PlannerHarness
         Assert.Equal(Allocation.Version + 1, next.Version);
         Assert.True(Learners(next) <= Math.Max(Options.MovesInFlight, Learners(Allocation)), "too many learners");
         int emptied = 0;
+        int stalePromotions = 0;
         for (int i = 0; i < next.ShardCount; i++)
         {
-            emptied += Check(i, Allocation[i], next[i], step) ? 1 : 0;
+            (ShardAssignment before, ShardAssignment after) = (Allocation[i], next[i]);
+            Check(i, before, after, step);
+            if (before.Primary != after.Primary && !before.Primary.IsNone && before.CopyOn(after.Primary) is not { InSync: true })
+            {
+                emptied += after.FromNothing ? 1 : 0;
+                stalePromotions += after.FromNothing ? 0 : 1;
+            }
         }
 
-        Assert.Equal(emptied, step.Emptied);
+        Assert.Equal((emptied, stalePromotions), (step.Emptied, step.StalePromotions));
     }
 
     /// <summary>Checks one shard.</summary>
-    /// <returns>Whether it begins anew.</returns>
-    private bool Check(int i, ShardAssignment before, ShardAssignment after, AllocationStep step)
+    private void Check(int i, ShardAssignment before, ShardAssignment after, AllocationStep step)
     {
+        Assert.False(
+            after.Replicas.Any(copy => copy.InSync) && after.Replicas.Any(copy => copy.IsStale), "a stale copy beside one that has everything");
         Assert.Equal(after.Replicas.Count, after.Replicas.Select(copy => copy.Member).Distinct().Count());
         Assert.Null(after.CopyOn(after.Primary));
         Assert.Equal(before.Primary == after.Primary ? before.Term : before.Term + 1, after.Term);
@@ -167,31 +191,34 @@ internal sealed class PlannerHarness
                 Assert.True(!begins && before.Primary != after.Primary && IsAlive(before.Primary));
                 Assert.Equal(step.Next.Version, copy.Since);
             }
-            else if (was is null || begins)
+            else if (copy.Member == before.Primary && copy.IsStale)
             {
-                Assert.False(copy.InSync, "a new copy is a learner");
+                // A lost one: it may come back with its memory.
+                Assert.True(!begins && !IsAlive(before.Primary) && !IsReplaced(before.Primary));
+                Assert.Equal(step.Next.Version, copy.Since);
+            }
+            else if (was is null || begins || (was.IsStale && !copy.IsStale))
+            {
+                Assert.True(copy.IsLearner, "a new copy is a learner");
+                Assert.True(
+                    was is not { IsStale: true } || begins || after.Replicas.Any(other => other.InSync) || Said(i, before, was, CopyState.Released),
+                    "filled before it was released");
                 Assert.Equal(step.Next.Version, copy.Since);
                 Assert.True(Members[copy.Member.Node] is { Leaving: false, HoldsShards: true });
             }
             else
             {
                 Assert.Equal(was.Since, copy.Since);
-                Assert.True(was.InSync == copy.InSync || Said(i, before, was, CopyState.CaughtUp), "in sync only when said");
+                Assert.True(!copy.InSync || was.InSync || Said(i, before, was, CopyState.CaughtUp), "in sync only when said");
+                Assert.True(!copy.IsStale || !was.IsLearner, "a learner becomes stale");
+                Assert.True(!copy.IsLearner || was.IsLearner, "a learner again");
             }
         }
 
-        foreach (ShardCopy copy in before.Replicas.Where(copy => copy.InSync && after.CopyOn(copy.Member) is null && copy.Member != after.Primary))
-        {
-            bool isDead = !IsAlive(copy.Member) && !Unknown.Contains(copy.Member.Node);
-            Assert.True(
-                isDead || Said(i, before, copy, CopyState.Suspect) || after.Replicas.Count(other => other.InSync) >= WantedCopies(),
-                "a copy in sync is given up for no reason");
-            Assert.True(!isDead || step.TakenForDead.Contains(copy.Member.Node), "death is a condition");
-        }
-
+        CheckGivenUp(i, before, after, step);
         if (before.Primary == after.Primary)
         {
-            return false;
+            return;
         }
 
         Assert.True(IsAlive(after.Primary));
@@ -203,19 +230,60 @@ internal sealed class PlannerHarness
             Assert.True(
                 !IsAlive(before.Primary) || after.Replicas.Count(copy => copy.InSync) >= Math.Min(Math.Min(others, WantedCopies()), 1),
                 "a planned move leaves a copy in sync, if it can");
-            return false;
+            return;
         }
 
         Assert.False(IsAlive(before.Primary), "taken from a living primary");
         if (before.Primary.IsNone)
         {
-            return false;
+            return;
         }
 
         Assert.DoesNotContain(before.Replicas, copy => copy.InSync && IsAlive(copy.Member));
         Assert.True(Now - _orphanSince[i] >= LeaseMilliseconds, "not waited for");
-        return true;
+        bool hasStale = before.Replicas.Any(copy => copy.IsStale && IsAlive(copy.Member));
+        Assert.Equal((hasStale, !hasStale), (before.CopyOn(after.Primary) is { IsStale: true }, after.FromNothing));
     }
+
+    /// <summary>Who had everything of one shard, or was stale, and is so no more.</summary>
+    private void CheckGivenUp(int i, ShardAssignment before, ShardAssignment after, AllocationStep step)
+    {
+        bool someInSync = after.Replicas.Any(copy => copy.InSync);
+        foreach (ShardCopy copy in before.Replicas.Where(copy => copy.InSync && copy.Member != after.Primary))
+        {
+            ShardCopy? now = after.CopyOn(copy.Member);
+            if (now is { InSync: true })
+            {
+                continue;
+            }
+
+            bool isDead = !IsAlive(copy.Member) && !Unknown.Contains(copy.Member.Node);
+            bool areEnough = now is null && after.Replicas.Count(other => other.InSync) >= WantedCopies();
+            Assert.True(isDead || Said(i, before, copy, CopyState.Suspect) || areEnough, "a copy in sync is given up for no reason");
+            Assert.True(!isDead || step.TakenForDead.Contains(copy.Member.Node), "death is a condition");
+            Assert.True(now is not null || someInSync || areEnough || after.FromNothing || IsReplaced(copy.Member), "the last one in sync is kept");
+        }
+
+        // By a copy in sync: who has everything, and is the only one then.
+        if (before.CopyOn(after.Primary) is { InSync: true } && !someInSync)
+        {
+            Assert.True(after.CopyOn(before.Primary) is { IsStale: true } || IsReplaced(before.Primary), "a lost primary is kept");
+        }
+
+        foreach (ShardCopy copy in before.Replicas.Where(copy => copy.IsStale && before.Primary == after.Primary))
+        {
+            ShardCopy? now = after.CopyOn(copy.Member);
+            bool mayLeave = Options.Replicas == 0 || Members.GetValueOrDefault(copy.Member.Node) is { Leaving: true };
+            Assert.True(
+                now is { IsStale: true }
+                    || someInSync
+                    || (IsReplaced(copy.Member) && step.TakenForDead.Contains(copy.Member.Node))
+                    || (Said(i, before, copy, CopyState.Released) && (now is { IsLearner: true } || mayLeave)),
+                "a stale copy is given up for no reason");
+        }
+    }
+
+    private bool IsReplaced(MemberId id) => Members.TryGetValue(id.Node, out Member? member) && member.Id != id;
 
     private int WantedCopies() =>
         Math.Max(0, Math.Min(Options.Replicas, Members.Values.Count(member => member is { HoldsShards: true, Leaving: false }) - 1));

@@ -7,7 +7,7 @@ namespace Cluster.Sharding.Tests.Membership;
 
 /// <summary>
 /// Nodes' control cores over one store, in one thread and one time. Their shards' data planes are replaced by one that reports every learner
-/// caught up. What is never allowed is checked at each step.
+/// caught up, and every stale copy released. What is never allowed is checked at each step.
 /// </summary>
 internal sealed class ControlCluster
 {
@@ -311,8 +311,9 @@ internal sealed class ControlNode : IClusterControlEffects
         ShardReport[] reports = [.. Enumerable.Range(0, allocation.ShardCount)
             .Where(i => Fills && allocation[i].Primary == Id)
             .SelectMany(i => allocation[i].Replicas
-                .Where(copy => !copy.InSync && Core.Snapshot.Find(copy.Member) is not null)
-                .Select(copy => new ShardReport(i, allocation[i].Term, copy.Member, copy.Since, CopyState.CaughtUp)))];
+                .Where(copy => copy.IsStale || (copy.IsLearner && Core.Snapshot.Find(copy.Member) is not null))
+                .Select(copy => new ShardReport(
+                    i, allocation[i].Term, copy.Member, copy.Since, copy.IsStale ? CopyState.Released : CopyState.CaughtUp)))];
         if (!reports.SequenceEqual(_reports))
         {
             _reports = reports;

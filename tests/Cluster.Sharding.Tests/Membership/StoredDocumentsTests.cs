@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using Cluster.Messages.Sharding;
 using Cluster.Sharding.Coordination;
 using Cluster.Sharding.Membership;
@@ -47,17 +48,25 @@ public sealed class StoredDocumentsTests
     public void Allocation_Written_IsReadAsItWas()
     {
         ShardAllocation allocation = new(
-            7, [new(A, 3, [new(B, 5, true)]), new(default, 0, []), new(B, 4_000_000_000, [new(A, long.MaxValue, false)], FromNothing: true)]);
-        ShardAllocation read = StoredDocuments.ReadAllocation(StoredDocuments.WriteAllocation(allocation), 3)!;
+            7,
+            [
+                new(A, 3, [new(B, 5, true)]),
+                new(default, 0, []),
+                new(B, 4_000_000_000, [new(A, long.MaxValue, false)], FromNothing: true),
+                new(B, 2, [new(A, 6, false, IsStale: true)]),
+            ]);
+        byte[] written = StoredDocuments.WriteAllocation(allocation);
+        Assert.Single(Regex.Matches(Encoding.UTF8.GetString(written), "isStale"));
+        ShardAllocation read = StoredDocuments.ReadAllocation(written, 4)!;
         Assert.Equal(7, read.Version);
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < 4; i++)
         {
             Assert.Equal(
                 (allocation[i].Primary, allocation[i].Term, allocation[i].FromNothing), (read[i].Primary, read[i].Term, read[i].FromNothing));
             Assert.Equal(allocation[i].Replicas, read[i].Replicas);
         }
 
-        Assert.Null(StoredDocuments.ReadAllocation(StoredDocuments.WriteAllocation(allocation), 4));
+        Assert.Null(StoredDocuments.ReadAllocation(written, 3));
     }
 
     [Theory]
@@ -71,13 +80,15 @@ public sealed class StoredDocumentsTests
     [InlineData("""{"version":1,"members":[{"node":"a","incarnation":"1"}],"shards":[{"primary":0,"term":1,"copies":[null]}]}""")]
     [InlineData("""{"version":1,"members":[{"node":"a","incarnation":"1"}],"shards":[{"primary":0,"term":1,"copies":[{"member":0,"since":1}]}]}""")]
     [InlineData("""{"version":1,"members":[{"node":"a","incarnation":"1"}],"shards":[{"primary":-1,"copies":[{"member":0},{"member":0}]}]}""")]
+    [InlineData(
+        """{"version":1,"members":[{"node":"a","incarnation":"1"}],"shards":[{"primary":-1,"copies":[{"member":0,"inSync":true,"isStale":true}]}]}""")]
     public void Allocation_ThatMakesNoSense_IsNone(string text) =>
         Assert.Null(StoredDocuments.ReadAllocation(Encoding.UTF8.GetBytes(text), 1));
 
     [Fact]
     public void Reports_Written_AreReadAsTheyWere()
     {
-        ShardReport[] reports = [new(3, 4, B, 5, CopyState.CaughtUp), new(6, 7, A, 8, CopyState.Suspect)];
+        ShardReport[] reports = [new(3, 4, B, 5, CopyState.CaughtUp), new(6, 7, A, 8, CopyState.Suspect), new(6, 7, B, 8, CopyState.Released)];
         StoredReports read = StoredDocuments.ReadReports("a", StoredDocuments.WriteReports(A, reports))!;
         Assert.Equal(A, read.From);
         Assert.Equal(reports, read.Reports);
@@ -106,7 +117,7 @@ public sealed class StoredDocumentsTests
             StoredDocuments.WriteConfig(8),
             StoredDocuments.WriteMember(new Member(A, "a:1")),
             StoredDocuments.WriteCoordinator(A),
-            StoredDocuments.WriteAllocation(new ShardAllocation(1, [new(A, 1, [new(B, 1, true)])])),
+            StoredDocuments.WriteAllocation(new ShardAllocation(1, [new(A, 1, [new(B, 1, false, IsStale: true)])])),
             StoredDocuments.WriteReports(A, [new(3, 4, B, 5, CopyState.CaughtUp)]),
         ];
         for (int i = 0; i < 20_000; i++)

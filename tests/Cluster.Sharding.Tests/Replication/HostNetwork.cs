@@ -220,6 +220,8 @@ internal sealed class HostNode : IShardHostEffects, IDisposable
 
     public ShardCopy Learner(long since) => new(Id, since, false);
 
+    public ShardCopy Stale(long since) => new(Id, since, false, IsStale: true);
+
     public ulong Send(TraceBuilder request) => Send(_network.Frame(request));
 
     public ulong Send(byte[] frame)

@@ -56,6 +56,9 @@ public enum FaultKind
 
     /// <summary>A node gives its shards away, leaves, and is started again.</summary>
     Drain,
+
+    /// <summary>What a node reports of copies reaches the store late. Not in the seeds' faults: at set times only.</summary>
+    LateReports,
 }
 
 /// <summary>Whom a fault is for; who that is, is found out when it begins.</summary>

@@ -32,4 +32,7 @@ public enum Mutation
 
     /// <summary>A node that registers again keeps the shards that others got meanwhile.</summary>
     KeepShardsAfterLeaseEnd,
+
+    /// <summary>The last copy in sync is taken off like any other, and drops what it has.</summary>
+    DropTheLastCopy,
 }

@@ -38,7 +38,7 @@ internal sealed class Mutations(SimOptions options)
             ShardAssignment assignment = snapshot.Allocation[shard];
             foreach (ShardCopy copy in assignment.Replicas)
             {
-                if (assignment.Primary == self && !copy.InSync && !all.Any(report => report.Shard == shard && report.Member == copy.Member))
+                if (assignment.Primary == self && copy.IsLearner && !all.Any(report => report.Shard == shard && report.Member == copy.Member))
                 {
                     all.Add(new ShardReport(shard, assignment.Term, copy.Member, copy.Since, CopyState.CaughtUp));
                 }
@@ -104,13 +104,14 @@ internal sealed class Mutations(SimOptions options)
             return new StoreRequest.Commit(transaction with { Conditions = [] });
         }
 
-        if (_mutation != Mutation.PromoteALearner)
+        if (_mutation is not (Mutation.PromoteALearner or Mutation.DropTheLastCopy))
         {
             return request;
         }
 
         ShardAllocation allocation = StoredDocuments.ReadAllocation(put.Value, options.Shards)!;
-        ShardAllocation changed = Change(allocation, shard => Flatter(allocation[shard]));
+        ShardAllocation changed = Change(
+            allocation, shard => _mutation == Mutation.DropTheLastCopy ? DropStale(allocation[shard]) : Flatter(allocation[shard]));
         StorePut instead = put with { Value = StoredDocuments.WriteAllocation(changed) };
         return new StoreRequest.Commit(transaction with { Puts = [.. transaction.Puts.Select(p => p == put ? instead : p)] });
     }
@@ -128,6 +129,8 @@ internal sealed class Mutations(SimOptions options)
     private static ShardAllocation Change(ShardAllocation allocation, Func<int, ShardAssignment> change) =>
         new(allocation.Version, Enumerable.Range(0, allocation.ShardCount).Select(change));
 
+    private static ShardAssignment DropStale(ShardAssignment shard) => shard with { Replicas = [.. shard.Replicas.Where(copy => !copy.IsStale)] };
+
     private static ShardAssignment Flatter(ShardAssignment shard) =>
-        shard with { Replicas = [.. shard.Replicas.Select(copy => copy with { InSync = true })] };
+        shard with { Replicas = [.. shard.Replicas.Select(copy => copy with { InSync = !copy.IsStale })] };
 }

@@ -62,7 +62,8 @@ internal sealed class Nemesis
         for (int shard = 0; shard < allocation.ShardCount; shard++)
         {
             ShardAssignment assignment = allocation[shard];
-            bool holds = assignment.Primary == process.Id || assignment.CopyOn(process.Id) is { InSync: true };
+            bool holds = assignment.Primary == process.Id || assignment.CopyOn(process.Id) is { InSync: true }
+                || (assignment.CopyOn(process.Id) is { IsStale: true } && !IsWell(assignment.Primary, shard, assignment));
             MemberId[] others = [.. Holders(assignment).Where(holder => holder != process.Id)];
             if (holds && (others.Length == 0 || !others.All(holder => IsWell(holder, shard, assignment))))
             {
@@ -104,11 +105,12 @@ internal sealed class Nemesis
             FaultTarget.Primary => allocation[0].Primary,
             FaultTarget.Copy => allocation[0].Replicas.FirstOrDefault(copy => copy.InSync)?.Member ?? default,
             _ => Enumerable.Range(0, allocation.ShardCount).SelectMany(shard => allocation[shard].Replicas)
-                .FirstOrDefault(copy => !copy.InSync)?.Member ?? default,
+                .FirstOrDefault(copy => copy.IsLearner)?.Member ?? default,
         };
         return _world.Truth.ProcessOf(member)?.Node.Index;
     }
 
+    /// <summary>Who has everything. A primary that is well has more than a stale copy; one that is not may leave it as the last that has anything.</summary>
     private static IEnumerable<MemberId> Holders(ShardAssignment shard) =>
         shard.Replicas.Where(copy => copy.InSync).Select(copy => copy.Member).Prepend(shard.Primary);
 
@@ -136,7 +138,7 @@ internal sealed class Nemesis
 
     private Fault Draw()
     {
-        FaultKind[] kinds = Enum.GetValues<FaultKind>();
+        FaultKind[] kinds = [.. Enum.GetValues<FaultKind>().Where(kind => kind != FaultKind.LateReports)];
         FaultKind kind = _random.Chance(35) ? _random.Pick([FaultKind.Crash, FaultKind.Pause, FaultKind.Isolate]) : _random.Pick(kinds);
         int nodes = _world.Nodes.Count;
         int node = _random.Below(nodes);
@@ -274,6 +276,9 @@ internal sealed class Nemesis
             case FaultKind.ClockJump:
                 node.Process?.Clock.Jump(fault.Amount);
                 return static () => { };
+            case FaultKind.LateReports:
+                _world.Store.DelayReports(node, fault.Amount);
+                return () => _world.Store.DelayReports(node, 0);
             case FaultKind.StopSink:
                 _world.Sink.Stops++;
                 return () => _world.Sink.Stops--;

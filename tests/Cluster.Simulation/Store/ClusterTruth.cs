@@ -32,6 +32,9 @@ internal sealed class ClusterTruth(SimWorld world)
     /// <summary>Shards that were given to a member that had nothing of them, after all who had were lost.</summary>
     public int GivenEmpty { get; private set; }
 
+    /// <summary>Shards that were given to a member with a stale copy, after all who had more were lost.</summary>
+    public int StalePromotions { get; private set; }
+
     /// <summary>Changes of the primary of a shard.</summary>
     public Dictionary<int, int> PromotionsOf { get; } = [];
 
@@ -137,7 +140,13 @@ internal sealed class ClusterTruth(SimWorld world)
 
             Promotions++;
             PromotionsOf[shard] = PromotionsOf.GetValueOrDefault(shard) + 1;
-            if (!before.Primary.IsNone && before.CopyOn(after.Primary) is not { InSync: true })
+            ShardCopy? copy = before.CopyOn(after.Primary);
+            if (copy is { IsStale: true } && !after.FromNothing)
+            {
+                // Whether something is lost by it is for others to find.
+                StalePromotions++;
+            }
+            else if (!before.Primary.IsNone && copy is not { InSync: true })
             {
                 GivenEmpty++;
                 world.Checks.GivenEmpty(shard, before, after);
@@ -150,7 +159,7 @@ internal sealed class ClusterTruth(SimWorld world)
         IEnumerable<string> shards = Enumerable.Range(0, allocation.ShardCount).Select(shard =>
         {
             ShardAssignment s = allocation[shard];
-            return $"{shard}:{s.Primary.Node}t{s.Term}[{string.Join(' ', s.Replicas.Select(c => $"{c.Member.Node}{(c.InSync ? "" : "?")}"))}]";
+            return $"{shard}:{s.Primary.Node}t{s.Term}[{string.Join(' ', s.Replicas.Select(c => c.Member.Node + (c.IsStale ? "!" : c.InSync ? "" : "?")))}]";
         });
         return $"{allocation.Version}  {string.Join("  ", shards)}";
     }

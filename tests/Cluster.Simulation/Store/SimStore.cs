@@ -19,6 +19,7 @@ internal sealed class SimStore
     private readonly EventLog _log;
     private readonly StoreCore _core;
     private readonly int[] _cuts;
+    private readonly long[] _reportDelays;
     private readonly List<StoreWatch> _watches = [];
     private readonly Dictionary<long, SimProcess> _owners = [];
     private readonly Dictionary<string, long> _memberLeases = [];
@@ -33,6 +34,7 @@ internal sealed class SimStore
         (_scheduler, _random, _log) = (scheduler, random, log);
         _core = new StoreCore(history: random.Chance(50) ? 8 : 256);
         _cuts = new int[nodes];
+        _reportDelays = new long[nodes];
     }
 
     /// <summary>Called after every change, with the store as it now is: the truth.</summary>
@@ -70,6 +72,9 @@ internal sealed class SimStore
         _cuts[node.Index] += cut ? 1 : -1;
         PumpAll();
     }
+
+    /// <summary>What a node reports of copies comes so much later, microseconds.</summary>
+    public void DelayReports(SimNode node, long by) => _reportDelays[node.Index] = by;
 
     /// <summary>Stops it for everyone: time stops for leases, too, as it does in etcd without a leader.</summary>
     public void Stop() => _downSince = _scheduler.Now;
@@ -109,7 +114,9 @@ internal sealed class SimStore
         bool lostBefore = _random.Chance(Flakiness / 2);
         bool lostAfter = _random.Chance(Flakiness / 2);
         bool late = !IsReachable(process.Node);
-        _scheduler.After(late ? _random.Between(1, 5000) * Scheduler.Millisecond : _random.Delay(UsualDelay) + ExtraDelay, () =>
+        long delay = late ? _random.Between(1, 5000) * Scheduler.Millisecond : _random.Delay(UsualDelay) + ExtraDelay;
+        delay += IsReport(request) ? _reportDelays[process.Node.Index] : 0;
+        _scheduler.After(delay, () =>
         {
             if (lostBefore || !IsReachable(process.Node))
             {
@@ -148,6 +155,9 @@ internal sealed class SimStore
 
     /// <summary>A process is gone: nobody watches for it.</summary>
     public void Forget(SimProcess process) => _watches.RemoveAll(watch => watch.Process == process);
+
+    private static bool IsReport(StoreRequest request) =>
+        request is StoreRequest.Commit commit && commit.Transaction.Puts.Any(put => put.Key.StartsWith(StoreKeys.Reports, StringComparison.Ordinal));
 
     private StoreAnswer Apply(SimProcess process, StoreRequest request)
     {
