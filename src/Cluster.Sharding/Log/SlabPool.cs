@@ -9,8 +9,11 @@ internal sealed unsafe class SlabPool : IDisposable
     /// <summary>Bytes of an ordinary slab.</summary>
     public const int SlabSize = 1 << 20;
 
-    /// <summary>Free slabs kept for good; of more than these a part goes back to the operating system at each <see cref="Trim"/>.</summary>
+    /// <summary>Free slabs kept for good; of more than these, which nobody has needed lately, a part goes back to the operating system at each <see cref="Trim"/>.</summary>
     public const int KeptFree = 64;
+
+    /// <summary>What was free through so many calls of <see cref="Trim"/> is not needed.</summary>
+    public const int TrimWindow = 20;
 
     /// <summary>One of so many is given back at a time: half of them in eleven times.</summary>
     private const int TrimShare = 16;
@@ -18,6 +21,9 @@ internal sealed unsafe class SlabPool : IDisposable
     private readonly Lock _lock = new();
     private readonly Stack<nint> _free = [];
     private long _bytesInUse;
+    private int _trims;
+    private int _leastFree;
+    private int _leastFreeBefore;
 
     /// <summary>More than so many bytes in use are refused as if the system had none left; so that a test can be that system.</summary>
     public long Limit { get; set; } = long.MaxValue;
@@ -53,6 +59,7 @@ internal sealed unsafe class SlabPool : IDisposable
             lock (_lock)
             {
                 _free.TryPop(out memory);
+                _leastFree = Math.Min(_leastFree, _free.Count);
             }
         }
 
@@ -82,16 +89,24 @@ internal sealed unsafe class SlabPool : IDisposable
     }
 
     /// <summary>
-    /// Gives a part of the free slabs that are too many back to the system. To be called ten times a second or so: what is free for a moment
-    /// only stays, since memory from the system costs a page fault for each of its pages, and after a flood half of it is back within about a second.
+    /// Gives a part of the free slabs that are too many back to the system. To be called ten times a second or so: what is free for a second or two
+    /// stays, since memory from the system costs a page fault for each of its pages, and after a flood half of it is back about four seconds later.
     /// </summary>
     public void Trim()
     {
         lock (_lock)
         {
-            for (int surplus = (_free.Count - KeptFree + TrimShare - 1) / TrimShare; surplus > 0; surplus--)
+            if (++_trims % TrimWindow == 0)
+            {
+                (_leastFreeBefore, _leastFree) = (_leastFree, _free.Count);
+            }
+
+            int idle = Math.Min(_leastFreeBefore, _leastFree);
+            for (int surplus = (idle - KeptFree + TrimShare - 1) / TrimShare; surplus > 0; surplus--)
             {
                 NativePages.Free(_free.Pop(), SlabSize);
+                _leastFreeBefore--;
+                _leastFree--;
             }
         }
     }

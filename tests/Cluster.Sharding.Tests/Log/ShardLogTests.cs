@@ -131,7 +131,13 @@ public sealed class ShardLogTests : IDisposable
             _pool.Return((byte*)slab, SlabPool.SlabSize);
         }
 
-        Assert.Equal(slabs.Length, _pool.Free);
+        // Not before it is known that nobody needs them: through a whole window.
+        for (int i = 1; i < 2 * SlabPool.TrimWindow; i++)
+        {
+            _pool.Trim();
+            Assert.Equal(slabs.Length, _pool.Free);
+        }
+
         _pool.Trim();
         Assert.Equal(SlabPool.KeptFree + 150, _pool.Free);
         for (int i = 0; i < 10; i++)
@@ -146,6 +152,30 @@ public sealed class ShardLogTests : IDisposable
         }
 
         Assert.Equal(SlabPool.KeptFree, _pool.Free);
+    }
+
+    [Fact]
+    public unsafe void Trim_OfSlabsThatAreNeededNowAndThen_KeepsThem()
+    {
+        nint[] slabs = new nint[SlabPool.KeptFree + 160];
+        for (int round = 0; round < 20; round++)
+        {
+            for (int i = 0; i < slabs.Length; i++)
+            {
+                slabs[i] = (nint)_pool.Rent(1, out _);
+            }
+
+            foreach (nint slab in slabs)
+            {
+                _pool.Return((byte*)slab, SlabPool.SlabSize);
+            }
+
+            for (int i = 0; i < SlabPool.TrimWindow; i++)
+            {
+                _pool.Trim();
+                Assert.Equal(slabs.Length, _pool.Free);
+            }
+        }
     }
 
     [Fact]
