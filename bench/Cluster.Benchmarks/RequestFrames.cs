@@ -23,7 +23,7 @@ internal sealed class RequestFrames
         _frames = [.. BenchmarkRequests.All().Select(request =>
         {
             TraceSplitter.Split(request, split, out _);
-            writer.Write(request, writer.Plan(split, allocation), ref sequence, batch);
+            writer.Write(writer.Plan([split], allocation), ref sequence, batch);
             return batch.Frame(0).ToArray();
         })];
     }

@@ -18,6 +18,12 @@ internal sealed class SplitRequest(TraceIdHasher hasher)
     private byte[] _contextBytes = new byte[4096];
     private int[] _buckets = new int[1024];
 
+    /// <summary>The request; whoever splits it keeps it until <see cref="Clear"/>.</summary>
+    public ReadOnlyMemory<byte> Body { get; set; }
+
+    /// <summary>What frames are written from.</summary>
+    public ShardChains Chains { get; } = new();
+
     /// <summary>Valid spans, in order of arrival.</summary>
     public SpanRange[] Spans = new SpanRange[1024];
 
@@ -62,6 +68,7 @@ internal sealed class SplitRequest(TraceIdHasher hasher)
         }
 
         SpanCount = GroupCount = ContextCount = RejectedSpans = ContextLength = 0;
+        Body = default;
     }
 
     /// <summary>Keeps a field of a resource or scope; returns where it now is.</summary>

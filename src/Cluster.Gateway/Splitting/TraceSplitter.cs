@@ -21,14 +21,15 @@ internal static class TraceSplitter
     public const int MaxValueDepth = 32;
 
     /// <summary>Splits <paramref name="body"/> into <paramref name="request"/>, which is cleared first.</summary>
-    /// <param name="body">The whole message.</param>
+    /// <param name="body">The whole message; <paramref name="request"/> refers to it.</param>
     /// <param name="request">Receives what was found.</param>
     /// <param name="offset">Where the message is wrong.</param>
     /// <returns><see cref="WireError.None"/>, or why the message as a whole is malformed.</returns>
-    public static WireError Split(ReadOnlySpan<byte> body, SplitRequest request, out int offset)
+    public static WireError Split(ReadOnlyMemory<byte> body, SplitRequest request, out int offset)
     {
         request.Clear();
-        RequestWalk walk = new(body);
+        request.Body = body;
+        RequestWalk walk = new(body.Span);
         bool ok = true;
         while (ok && walk.Position < body.Length)
         {

@@ -16,8 +16,8 @@ public interface IShardRegion
     Refusal Admission { get; }
 
     /// <summary>
-    /// Takes the frames of one request. Completes when each is in its shard's log, or was refused.
+    /// Takes the frames of requests that go together. Completes when each is in its shard's log, or one was refused.
     /// The region has taken a copy of what it keeps: the caller gives the batch back afterwards. Thread-safe.
     /// </summary>
-    ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken);
+    ValueTask<Refusal> DeliverAsync(FrameBatch batch);
 }

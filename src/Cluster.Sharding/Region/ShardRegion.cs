@@ -148,7 +148,7 @@ public sealed class ShardRegion : IShardRegion, IDeliveryWays, IWorkerWays, IAsy
     internal long ForwardedAgainFrames => Volatile.Read(ref _forwardedAgainFrames);
 
     /// <inheritdoc/>
-    public ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken)
+    public ValueTask<Refusal> DeliverAsync(FrameBatch batch)
     {
         Refusal admission = Admission;
         long underWay = Volatile.Read(ref _bytesUnderWay);

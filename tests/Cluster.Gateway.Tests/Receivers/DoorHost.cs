@@ -147,7 +147,7 @@ internal sealed class FakeConsumer : ITraceConsumer
 
         public Refusal Admission => Refusal.None;
 
-        public ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken) =>
+        public ValueTask<Refusal> DeliverAsync(FrameBatch batch) =>
             throw new InvalidOperationException("nothing is to be delivered");
     }
 }

@@ -35,29 +35,7 @@ public sealed class ShardRouterTests
 
         Assert.Equal(IntakeOutcome.Taken(101, 0), outcome);
         Assert.Equal(_region.Frames.Count, _region.Frames.Select(f => f.Shard).Distinct().Count());
-        List<string> expected = [.. request.ResourceSpans.SelectMany(r => r.ScopeSpans.SelectMany(s => s.Spans.Select(span => Describe(r, s, span))))];
-        List<string> actual = [];
-        foreach ((int shard, byte[] bytes) in _region.Frames)
-        {
-            Assert.True(FrameReader.TryOpen(bytes, out FrameReader frame));
-            Assert.Equal(shard, frame.Header.Shard);
-            Assert.Equal(5u, frame.Header.Term);
-            Assert.Equal(42ul, frame.Header.Sender);
-            Assert.Equal(bytes.Length, frame.Header.Length);
-            foreach (FrameSlice slice in frame.Slices)
-            {
-                Assert.Equal(shard, slice.TraceId.Shard(8));
-                FrameContext context = frame.Contexts[slice.Context];
-                ReadOnlySpan<byte> fields = frame.Context(context);
-                ResourceSpans resource = ResourceSpans.Parser.ParseFrom(fields[..context.ResourceLength]);
-                ScopeSpans scope = ScopeSpans.Parser.ParseFrom(fields[context.ResourceLength..]);
-                ScopeSpans spans = ScopeSpans.Parser.ParseFrom(frame.Spans(slice));
-                Assert.Equal(slice.SpanCount, spans.Spans.Count);
-                actual.AddRange(spans.Spans.Select(span => Describe(resource, scope, span)));
-            }
-        }
-
-        Assert.Equal(expected.Order(), actual.Order());
+        Assert.Equal(Describe(request).Order(), Describe(_region.Frames).Order());
     }
 
     [Fact]
@@ -173,7 +151,7 @@ public sealed class ShardRouterTests
     {
         byte[] body = Amplified(scopes: 10, resource: 10_000, trace => trace).ToBytes();
         TaskCompletionSource<Refusal> acknowledgement = new();
-        SilentRegion region = new() { Answer = new(acknowledgement.Task) };
+        SilentRegion region = new() { Answer = acknowledgement.Task };
         ShardRouter router = new(region, 1, new TraceIdHasher(7), Plan(body, 8).Length);
         Task<IntakeOutcome> first = router.ConsumeAsync(body, default).AsTask();
 
@@ -181,8 +159,146 @@ public sealed class ShardRouterTests
 
         acknowledgement.SetResult(Refusal.None);
         Assert.Equal(IntakeOutcome.Taken(10, 0), await first);
-        region.Answer = new(Refusal.None);
+        region.Answer = Task.FromResult(Refusal.None);
         Assert.Equal(IntakeOutcome.Taken(10, 0), await router.ConsumeAsync(body, default));
+    }
+
+    [Fact]
+    public async Task Consume_RequestsThatWaitForTheSameTurn_ShareOneFrameAShard()
+    {
+        Turns turns = new();
+        ShardRouter router = new(_region, 42, new TraceIdHasher(7), schedule: turns.Add);
+        List<ExportTraceServiceRequest> requests = [];
+        List<Task<IntakeOutcome>> outcomes = [];
+        for (ulong i = 0; i < 3; i++)
+        {
+            // Traces and span IDs that others have as well, under a resource of its own.
+            TraceBuilder builder = new TraceBuilder().Resource("service-" + i).Scope("lib", "1." + i);
+            for (ulong span = 1; span <= 10 + i; span++)
+            {
+                builder.Span(span, span);
+            }
+
+            requests.Add(builder.Build());
+            outcomes.Add(router.ConsumeAsync(requests[^1].ToByteArray(), default).AsTask());
+        }
+
+        Assert.All(outcomes, outcome => Assert.False(outcome.IsCompleted));
+        turns.RunOne();
+
+        Assert.Equal([IntakeOutcome.Taken(10, 0), IntakeOutcome.Taken(11, 0), IntakeOutcome.Taken(12, 0)], await Task.WhenAll(outcomes));
+        Assert.Equal(0, turns.Count);
+        Assert.Equal(_region.Frames.Count, _region.Frames.Select(frame => frame.Shard).Distinct().Count());
+        Assert.Equal(requests.SelectMany(Describe).Order(), Describe(_region.Frames).Order());
+    }
+
+    [Theory]
+    [InlineData(RequestBatch.MostRequests, 100, 1)]
+    [InlineData(RequestBatch.MostRequests + 1, 100, 2)]
+    [InlineData(2, RequestBatch.EnoughBytes - 1000, 1)]
+    [InlineData(2, RequestBatch.EnoughBytes, 2)]
+    public async Task Consume_MoreThanGoesTogether_TakesAnotherTurn(int requests, int bytes, int turnsNeeded)
+    {
+        Turns turns = new();
+        SilentRegion region = new();
+        ShardRouter router = new(region, 1, new TraceIdHasher(7), schedule: turns.Add);
+        byte[] body = new TraceBuilder().Span(1, 1).With("filler", new string('x', bytes)).ToBytes();
+        Task<IntakeOutcome>[] outcomes = [.. Enumerable.Range(0, requests).Select(_ => router.ConsumeAsync(body, default).AsTask())];
+        Assert.Equal(1, turns.Count);
+
+        int run = 0;
+        for (; turns.Count > 0; run++)
+        {
+            turns.RunOne();
+        }
+
+        Assert.Equal(turnsNeeded, run);
+        Assert.Equal(turnsNeeded, region.Deliveries);
+        Assert.All(await Task.WhenAll(outcomes), outcome => Assert.Equal(IntakeOutcome.Taken(1, 0), outcome));
+    }
+
+    [Fact]
+    public async Task Consume_OneOfThemTooLarge_IsRefusedAlone()
+    {
+        Turns turns = new();
+        ShardRouter router = new(_region, 1, new TraceIdHasher(7), schedule: turns.Add);
+        Task<IntakeOutcome> first = router.ConsumeAsync(new TraceBuilder().Span(1, 1).ToBytes(), default).AsTask();
+        Task<IntakeOutcome> large = router.ConsumeAsync(Amplified(1_000, 100_000, _ => 1).ToBytes(), default).AsTask();
+        Task<IntakeOutcome> last = router.ConsumeAsync(new TraceBuilder().Span(2, 2).Span(2, 3).ToBytes(), default).AsTask();
+        turns.RunOne();
+
+        Assert.Equal(IntakeOutcome.Taken(1, 0), await first);
+        Assert.StartsWith("its spans of one shard take 1", (await large).Excess);
+        Assert.Equal(IntakeOutcome.Taken(2, 0), await last);
+        Assert.Equal(2, _region.Frames.Count);
+    }
+
+    [Fact]
+    public async Task Consume_TogetherLargerThanTheRoom_GoOneByOneAsFarAsItGoes()
+    {
+        byte[] body = Amplified(scopes: 10, resource: 10_000, trace => trace).ToBytes();
+        TaskCompletionSource<Refusal> acknowledgement = new();
+        SilentRegion region = new() { Answer = acknowledgement.Task };
+        Turns turns = new();
+        ShardRouter router = new(region, 1, new TraceIdHasher(7), 2 * Plan(body, 8).Length, turns.Add);
+        Task<IntakeOutcome>[] outcomes = [.. Enumerable.Range(0, 3).Select(_ => router.ConsumeAsync(body, default).AsTask())];
+        turns.RunOne();
+
+        Assert.Equal(IntakeOutcome.Refused(Refusal.InFlightBytes), await outcomes[2]);
+        Assert.Equal(2, region.Deliveries);
+        acknowledgement.SetResult(Refusal.None);
+        Assert.Equal([IntakeOutcome.Taken(10, 0), IntakeOutcome.Taken(10, 0)], await Task.WhenAll(outcomes[..2]));
+    }
+
+    [Fact]
+    public async Task Consume_RegionRefusesOrFails_AllThatWentTogetherHearIt()
+    {
+        Turns turns = new();
+        SilentRegion region = new() { Answer = Task.FromResult(Refusal.PeerBusy) };
+        ShardRouter router = new(region, 1, new TraceIdHasher(7), schedule: turns.Add);
+        Task<IntakeOutcome>[] refused = [.. Enumerable.Range(1, 2).Select(i => router.ConsumeAsync(new TraceBuilder().Span((ulong)i, 1).ToBytes(), default).AsTask())];
+        turns.RunOne();
+        Assert.Equal([IntakeOutcome.Refused(Refusal.PeerBusy), IntakeOutcome.Refused(Refusal.PeerBusy)], await Task.WhenAll(refused));
+
+        region.Answer = Task.FromException<Refusal>(new InvalidTimeZoneException());
+        Task<IntakeOutcome>[] failed = [.. Enumerable.Range(1, 2).Select(i => router.ConsumeAsync(new TraceBuilder().Span((ulong)i, 1).ToBytes(), default).AsTask())];
+        turns.RunOne();
+        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => failed[0]);
+        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => failed[1]);
+
+        // What was charged for them is free again.
+        region.Answer = Task.FromResult(Refusal.None);
+        Task<IntakeOutcome> taken = router.ConsumeAsync(new TraceBuilder().Span(1, 1).ToBytes(), default).AsTask();
+        turns.RunOne();
+        Assert.Equal(IntakeOutcome.Taken(1, 0), await taken);
+    }
+
+    [Fact]
+    public async Task Consume_ClientIsGoneAlready_IsNotTaken()
+    {
+        await Assert.ThrowsAsync<TaskCanceledException>(
+            () => _router.ConsumeAsync(new TraceBuilder().Span(1, 1).ToBytes(), new CancellationToken(canceled: true)).AsTask());
+        Assert.Empty(_region.Frames);
+    }
+
+    [Fact]
+    public async Task Consume_FromManyThreads_AnswersEach()
+    {
+        ShardRouter router = new(new SilentRegion(), 1, new TraceIdHasher(7));
+        await Task.WhenAll(Enumerable.Range(1, 8).Select(async thread =>
+        {
+            await Task.Yield();
+            for (int i = 1; i <= 500; i++)
+            {
+                TraceBuilder builder = new();
+                for (int span = 1; span <= thread; span++)
+                {
+                    builder.Span((ulong)i, (ulong)span);
+                }
+
+                Assert.Equal(IntakeOutcome.Taken(thread, 0), await router.ConsumeAsync(builder.ToBytes(), default));
+            }
+        }));
     }
 
     [Fact]
@@ -195,13 +311,12 @@ public sealed class ShardRouterTests
         }
 
         byte[] body = builder.ToBytes();
-        ShardRouter router = new(new SilentRegion(), 1, new TraceIdHasher(7));
+        ShardRouter router = new(new SilentRegion(), 1, new TraceIdHasher(7), schedule: turn => turn.Execute());
         await router.ConsumeAsync(body, default);
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 100; i++)
         {
-            ValueTask<IntakeOutcome> outcome = router.ConsumeAsync(body, default);
-            Assert.True(outcome.IsCompletedSuccessfully);
+            await router.ConsumeAsync(body, default);
         }
 
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
@@ -223,11 +338,53 @@ public sealed class ShardRouterTests
     {
         SplitRequest split = new(new TraceIdHasher(7));
         Assert.Equal(WireError.None, TraceSplitter.Split(body, split, out _));
-        return new FrameWriter(1).Plan(split, ShardAllocation.Alone(new MemberId("self", 1), shards));
+        return new FrameWriter(1).Plan([split], ShardAllocation.Alone(new MemberId("self", 1), shards));
+    }
+
+    private static IEnumerable<string> Describe(ExportTraceServiceRequest request) =>
+        request.ResourceSpans.SelectMany(r => r.ScopeSpans.SelectMany(s => s.Spans.Select(span => Describe(r, s, span))));
+
+    /// <summary>All spans of frames, each with what it stands under; the frames are looked at, too.</summary>
+    private static List<string> Describe(IEnumerable<(int Shard, byte[] Bytes)> frames)
+    {
+        List<string> found = [];
+        foreach ((int shard, byte[] bytes) in frames)
+        {
+            Assert.True(FrameReader.TryOpen(bytes, out FrameReader frame));
+            Assert.Equal(shard, frame.Header.Shard);
+            Assert.Equal(5u, frame.Header.Term);
+            Assert.Equal(42ul, frame.Header.Sender);
+            Assert.Equal(bytes.Length, frame.Header.Length);
+            foreach (FrameSlice slice in frame.Slices)
+            {
+                Assert.Equal(shard, slice.TraceId.Shard(8));
+                FrameContext context = frame.Contexts[slice.Context];
+                ReadOnlySpan<byte> fields = frame.Context(context);
+                ResourceSpans resource = ResourceSpans.Parser.ParseFrom(fields[..context.ResourceLength]);
+                ScopeSpans scope = ScopeSpans.Parser.ParseFrom(fields[context.ResourceLength..]);
+                ScopeSpans spans = ScopeSpans.Parser.ParseFrom(frame.Spans(slice));
+                Assert.Equal(slice.SpanCount, spans.Spans.Count);
+                found.AddRange(spans.Spans.Select(span => Describe(resource, scope, span)));
+            }
+        }
+
+        return found;
     }
 
     private static string Describe(ResourceSpans resource, ScopeSpans scope, Span span) =>
         $"{resource.Resource}|{resource.SchemaUrl}|{scope.Scope}|{scope.SchemaUrl}|{span}";
+
+    /// <summary>Turns that are executed when the test says so.</summary>
+    private sealed class Turns
+    {
+        private readonly Queue<IThreadPoolWorkItem> _turns = new();
+
+        public int Count => _turns.Count;
+
+        public void Add(IThreadPoolWorkItem turn) => _turns.Enqueue(turn);
+
+        public void RunOne() => _turns.Dequeue().Execute();
+    }
 
     private sealed class SilentRegion : IShardRegion
     {
@@ -235,14 +392,17 @@ public sealed class ShardRouterTests
 
         public Refusal Admission => Refusal.None;
 
-        public ValueTask<Refusal> Answer { get; set; } = new(Refusal.None);
+        public Task<Refusal> Answer { get; set; } = Task.FromResult(Refusal.None);
 
         public long DeliveredBytes { get; private set; }
 
-        public ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken)
+        public int Deliveries { get; private set; }
+
+        public ValueTask<Refusal> DeliverAsync(FrameBatch batch)
         {
             DeliveredBytes += batch.Length;
-            return Answer;
+            Deliveries++;
+            return new(Answer);
         }
     }
 
@@ -256,7 +416,7 @@ public sealed class ShardRouterTests
 
         public Refusal Admission { get; set; }
 
-        public ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken)
+        public ValueTask<Refusal> DeliverAsync(FrameBatch batch)
         {
             for (int i = 0; i < batch.Count; i++)
             {

@@ -139,7 +139,7 @@ public sealed class TraceSplitterTests
                 bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
             }
 
-            WireError error = Split(bytes.AsSpan(0, random.Next(bytes.Length + 1)), out int offset);
+            WireError error = Split(bytes.AsMemory(0, random.Next(bytes.Length + 1)), out int offset);
             Assert.InRange(offset, 0, bytes.Length);
             Assert.True(Enum.IsDefined(error));
         }
@@ -213,5 +213,5 @@ public sealed class TraceSplitterTests
         Assert.InRange(_split.Groups.Length, 1, 1024);
     }
 
-    private WireError Split(ReadOnlySpan<byte> body, out int offset) => TraceSplitter.Split(body, _split, out offset);
+    private WireError Split(ReadOnlyMemory<byte> body, out int offset) => TraceSplitter.Split(body, _split, out offset);
 }

@@ -194,7 +194,7 @@ public sealed class DeliveryTimeoutTests : IAsyncDisposable
             request.Span(trace, 1);
         }
 
-        return _region!.DeliverAsync(RequestFrames.Of(request.ToBytes(), Shards), default).AsTask();
+        return _region!.DeliverAsync(RequestFrames.Of(request.ToBytes(), Shards)).AsTask();
     }
 
     /// <summary>The peer answers a frame.</summary>

@@ -98,7 +98,8 @@ public sealed class OwnershipCountingTests : IAsyncLifetime
             request.Span(trace, 1);
         }
 
-        Task<IntakeOutcome> outcome = new ShardRouter(_region, 1, new TraceIdHasher(3)).ConsumeAsync(request.ToBytes(), default).AsTask();
+        Task<IntakeOutcome> outcome = new ShardRouter(_region, 1, new TraceIdHasher(3), schedule: turn => turn.Execute())
+            .ConsumeAsync(request.ToBytes(), default).AsTask();
         Assert.Equal(Shards, _peers.Frames);
         Assert.Equal((Shards, 0), (_runtime.Traffic.ForwardedFrames, _runtime.Traffic.ForwardedAgainFrames));
 

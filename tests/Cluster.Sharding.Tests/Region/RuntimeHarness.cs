@@ -107,7 +107,7 @@ internal sealed class RuntimeHarness : IAsyncDisposable
 
     /// <summary>Begins a request of one frame.</summary>
     public Task<Refusal> Deliver(ulong trace = 1) =>
-        Region.DeliverAsync(RequestFrames.Of(new TraceBuilder().Span(trace, 1).ToBytes(), Shards), default).AsTask();
+        Region.DeliverAsync(RequestFrames.Of(new TraceBuilder().Span(trace, 1).ToBytes(), Shards)).AsTask();
 
     /// <summary>Hands in a packet of b with these messages.</summary>
     public void Say(params (PeerMessageKind Kind, int Shard, ulong Id, byte[] Payload)[] messages)

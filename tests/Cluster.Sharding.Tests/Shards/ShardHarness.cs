@@ -40,7 +40,7 @@ internal sealed class ShardHarness : IDisposable
         options = (options ?? new ShardRegionOptions()) with { ShardCount = 1 };
         _services = new ShardServices(options, set!, budgets ?? new TokenBuckets(set!.Budgets), _slabs, queue ?? Queue, hasher);
         Core = new ShardCore(0, 1, _services, Now);
-        _router = new ShardRouter(_frames, 1, hasher);
+        _router = new ShardRouter(_frames, 1, hasher, schedule: turn => turn.Execute());
     }
 
     public long Now { get; set; } = 1000;
@@ -122,7 +122,7 @@ internal sealed class ShardHarness : IDisposable
 
         public Refusal Admission => Refusal.None;
 
-        public ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken)
+        public ValueTask<Refusal> DeliverAsync(FrameBatch batch)
         {
             for (int i = 0; i < batch.Count; i++)
             {
@@ -210,11 +210,12 @@ internal sealed class RequestFrames(int shards, FrameBatch copy) : IShardRegion
     public static FrameBatch Of(byte[] request, int shards)
     {
         FrameBatch batch = new();
-        Assert.True(new ShardRouter(new RequestFrames(shards, batch), 1, new TraceIdHasher(7)).ConsumeAsync(request, default).AsTask().IsCompleted);
+        Assert.True(new ShardRouter(new RequestFrames(shards, batch), 1, new TraceIdHasher(7), schedule: turn => turn.Execute())
+            .ConsumeAsync(request, default).AsTask().IsCompleted);
         return batch;
     }
 
-    public ValueTask<Refusal> DeliverAsync(FrameBatch batch, CancellationToken cancellationToken)
+    public ValueTask<Refusal> DeliverAsync(FrameBatch batch)
     {
         Span<byte> bytes = copy.Reset(batch.Length);
         int offset = 0;

@@ -54,7 +54,7 @@ internal sealed class SimGateway : IDisposable
         }
 
         Request request = new(this, answer);
-        _frames.Write(body, _frames.Plan(_split, routes), ref _nextSequence, request.Batch);
+        _frames.Write(_frames.Plan([_split], routes), ref _nextSequence, request.Batch);
         _requests.Add(request);
         request.Core.Begin(request.Batch, routes, _process.Clock.Now + patience, request);
         Finish();
