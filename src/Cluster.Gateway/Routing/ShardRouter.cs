@@ -103,7 +103,15 @@ public sealed class ShardRouter : ITraceConsumer, IThreadPoolWorkItem
             Schedule();
         }
 
-        Deliver(batch);
+        if (batch.Requests.Count > 0)
+        {
+            Deliver(batch);
+        }
+        else
+        {
+            // Another turn has taken what this one was scheduled for.
+            GiveBack(batch);
+        }
     }
 
     private void Schedule()
