@@ -17,7 +17,7 @@ namespace Cluster.Gateway.Routing;
 /// <param name="hasher">Keys the table of traces.</param>
 internal sealed class IncomingRequest(Action<IncomingRequest> giveBack, TraceIdHasher hasher) : IValueTaskSource<IntakeOutcome>
 {
-    // Whoever answers has nothing else to do, and a batch's requests are answered one after the other.
+    // The door goes on inside Answer: the router's thread has nothing else to do, and so no other one is woken for each request.
     private ManualResetValueTaskSourceCore<IntakeOutcome> _answer;
 
     /// <summary>What was found in it.</summary>

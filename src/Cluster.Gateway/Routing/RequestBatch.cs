@@ -11,7 +11,7 @@ namespace Cluster.Gateway.Routing;
 /// Requests whose frames go together: a shard gets one frame for all of them. Used again and again, by one thread at a time.
 /// </summary>
 /// <param name="sender">This run of this node.</param>
-/// <param name="delivered">Called when the region has answered, if that was not at once.</param>
+/// <param name="delivered">Called when the region has answered: from inside <see cref="Await"/>, or later on another thread.</param>
 internal sealed class RequestBatch(ulong sender, Action<RequestBatch> delivered)
 {
     /// <summary>Requests in a batch at most.</summary>
@@ -21,13 +21,12 @@ internal sealed class RequestBatch(ulong sender, Action<RequestBatch> delivered)
     public const int EnoughBytes = 1 << 20;
 
     private readonly FrameWriter _writer = new(sender);
-    private readonly List<IncomingRequest> _requests = new(MostRequests);
     private readonly List<SplitRequest> _splits = new(MostRequests);
     private ValueTaskAwaiter<Refusal> _delivery;
     private Action? _continue;
 
     /// <summary>The requests, in order of arrival.</summary>
-    public List<IncomingRequest> Requests => _requests;
+    public List<IncomingRequest> Requests { get; } = new(MostRequests);
 
     /// <summary>Their frames, once written.</summary>
     public FrameBatch Frames { get; } = new();
@@ -38,7 +37,7 @@ internal sealed class RequestBatch(ulong sender, Action<RequestBatch> delivered)
     /// <summary>Adds one request.</summary>
     public void Add(IncomingRequest request)
     {
-        _requests.Add(request);
+        Requests.Add(request);
         _splits.Add(request.Split);
     }
 
@@ -46,7 +45,7 @@ internal sealed class RequestBatch(ulong sender, Action<RequestBatch> delivered)
     public void Take(ConcurrentQueue<IncomingRequest> waiting)
     {
         long bytes = 0;
-        while (_requests.Count < MostRequests && bytes < EnoughBytes && waiting.TryDequeue(out IncomingRequest? request))
+        while (Requests.Count < MostRequests && bytes < EnoughBytes && waiting.TryDequeue(out IncomingRequest? request))
         {
             bytes += request.Split.Body.Length;
             Add(request);
@@ -79,7 +78,7 @@ internal sealed class RequestBatch(ulong sender, Action<RequestBatch> delivered)
     /// <summary>It holds nothing any more.</summary>
     public void Clear()
     {
-        _requests.Clear();
+        Requests.Clear();
         _splits.Clear();
         _delivery = default;
         ChargedBytes = 0;
